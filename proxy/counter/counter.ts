@@ -1,0 +1,36 @@
+/**
+ * Counting of open connections by key, exactly.
+ *
+ * A count is a set of connection ids, never a bare number: acquiring or releasing twice is harmless, and all
+ * that a dead member held leaves as a block. The interface is asynchronous because the owner of a key may be
+ * another thread or another pod.
+ */
+
+/** Unique within its member's incarnation; never reused. */
+export type ConnectionId = number;
+
+export interface Demand {
+  /** Opaque; equal keys share a count. */
+  readonly key: string;
+  readonly maxCount: number;
+  /** `false`: count and report, but do not refuse (a rule list in dry run). */
+  readonly enforce: boolean;
+}
+
+export type Acquisition =
+  /** All demands are held. `exceeded` has the indexes of unenforced demands that are over their maximum. */
+  | { readonly outcome: 'admitted'; readonly exceeded: readonly number[] }
+  /** Nothing is held. `violated` is the index of the first enforced demand that has no room. */
+  | { readonly outcome: 'rejected'; readonly violated: number; readonly exceeded: readonly number[] }
+  /** The count cannot be known now; nothing is held for certain. */
+  | { readonly outcome: 'unavailable'; readonly reason: string };
+
+export interface Counter {
+  /**
+   * Takes one slot of every key, or none. Repeating an acquisition with the same id changes nothing.
+   * Never rejects its promise: what goes wrong is an `unavailable` outcome.
+   */
+  acquire(connection: ConnectionId, demands: readonly Demand[]): Promise<Acquisition>;
+  /** Gives back everything the connection holds; harmless when it holds nothing. */
+  release(connection: ConnectionId): void;
+}
