@@ -1,0 +1,61 @@
+import { pino } from 'pino';
+import type { Channel, WorkerChannel } from '../workers/channel.ts';
+import { topic } from '../workers/channel.ts';
+
+/** Fields of a log line: never tokens, cookies, keys or query strings. */
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+/** What the program says to its operator: rare, each line worth reading. */
+export interface Log {
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+type Level = 'info' | 'warn' | 'error';
+
+interface Line {
+  readonly level: Level;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+const logLine = topic<Line>('telemetry.log');
+
+function logOf(write: (line: Line) => void): Log {
+  return {
+    info: (message, fields = {}) => write({ level: 'info', message, fields }),
+    warn: (message, fields = {}) => write({ level: 'warn', message, fields }),
+    error: (message, fields = {}) => write({ level: 'error', message, fields }),
+  };
+}
+
+/** JSON lines on standard error, for machines. */
+export function jsonLog(): Log {
+  const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2 }));
+  return logOf(({ level, message, fields }) => logger[level](fields, message));
+}
+
+/** Plain lines on standard error, for a person at a terminal. */
+export function textLog(stream: NodeJS.WritableStream = process.stderr): Log {
+  return logOf(({ level, message, fields }) => {
+    const details = Object.entries(fields).map(([key, value]) => `${key}=${String(value)}`);
+    const prefix = level === 'info' ? '' : `${level}: `;
+    stream.write(`${prefix}${[message, ...details].join('  ')}\n`);
+  });
+}
+
+/** Says nothing. */
+export const silentLog: Log = logOf(() => {});
+
+/** A worker's log: its lines are printed by the main thread. */
+export function workerLog(channel: Channel): Log {
+  return logOf((line) => channel.post(logLine, line));
+}
+
+/** Prints a worker's lines in the main thread's log. */
+export function forwardWorkerLog(channel: WorkerChannel, log: Log): void {
+  channel.on(logLine, ({ level, message, fields }) =>
+    log[level](message, { ...fields, worker: channel.workerId }),
+  );
+}

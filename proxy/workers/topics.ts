@@ -1,0 +1,35 @@
+import type { Drain } from '../config/snapshot.ts';
+import { topic } from './channel.ts';
+
+/** A port that could not be opened, in words. */
+export interface PortFailure {
+  readonly port: number;
+  /** Names of the listeners that are not served because of it. */
+  readonly listeners: readonly string[];
+  readonly message: string;
+}
+
+export interface Applied {
+  readonly generation: number;
+  readonly failures: readonly PortFailure[];
+}
+
+/** Main → worker: serve this (the text of `encodeSnapshot`). */
+export const applySnapshot = topic<{ readonly generation: number; readonly snapshot: string }>(
+  'runtime.apply',
+);
+/** Worker → main: serving it. */
+export const snapshotApplied = topic<Applied>('runtime.applied');
+/** Main → worker: accept nothing new, let go of what is open. */
+export const drainWorker = topic<Drain>('runtime.drain');
+/** Worker → main: no client connection is left. */
+export const workerDrained = topic<null>('runtime.drained');
+
+/** What a worker is born with. */
+export interface WorkerStart {
+  readonly workerId: number;
+  /** TLS session ticket keys (48 bytes) that all workers share, so that a client may resume at any of them. */
+  readonly ticketKeys: Uint8Array;
+  /** Whether several workers listen on the same port. */
+  readonly reusePort: boolean;
+}
