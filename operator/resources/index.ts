@@ -1,0 +1,2 @@
+/** Resources: their types, reading them from files, and checking them against the CRDs. */
+export type * from './types.ts';

@@ -1,0 +1,91 @@
+/**
+ * Reading the CRDs of `crds/` for the scripts that generate files from them, and writing such files or
+ * checking that they are up to date.
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { parse } from 'yaml';
+
+/** The part of a structural schema (OpenAPI v3) that the CRDs use. */
+export interface Schema {
+  description?: string;
+  type?: string;
+  format?: string;
+  enum?: (string | number)[];
+  required?: string[];
+  properties?: Record<string, Schema>;
+  additionalProperties?: Schema;
+  items?: Schema;
+  anyOf?: Schema[];
+  minimum?: number;
+  maximum?: number;
+  'x-kubernetes-int-or-string'?: boolean;
+  'x-kubernetes-validations'?: { rule: string; message: string; fieldPath?: string }[];
+}
+
+export interface Crd {
+  file: string;
+  kind: string;
+  plural: string;
+  shortNames: string[];
+  group: string;
+  version: string;
+  schema: Schema;
+}
+
+interface CrdDocument {
+  spec: {
+    group: string;
+    names: { kind: string; plural: string; shortNames: string[] };
+    versions: { name: string; schema: { openAPIV3Schema: Schema } }[];
+  };
+}
+
+export const root = join(import.meta.dirname, '..');
+
+export function readCrds(): Crd[] {
+  const folder = join(root, 'crds');
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.yaml'))
+    .sort()
+    .map((file) => {
+      const { spec } = parse(readFileSync(join(folder, file), 'utf8')) as CrdDocument;
+      const version = spec.versions[0]!;
+      const { kind, plural, shortNames } = spec.names;
+      const schema = version.schema.openAPIV3Schema;
+      return { file, kind, plural, shortNames, group: spec.group, version: version.name, schema };
+    });
+}
+
+/** `EdgeGateway` → `edge-gateway`. */
+export function kebab(name: string): string {
+  return name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, '-').toLowerCase();
+}
+
+/**
+ * Writes the generated files; with `--check` on the command line it writes nothing, and sets the exit code
+ * to 1 when a file differs from what would be written.
+ */
+export function writeGenerated(files: Map<string, string>, command: string): void {
+  const check = process.argv.includes('--check');
+  for (const [file, text] of files) {
+    const shown = relative(root, file);
+    if (!check) {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+      console.log(`wrote ${shown}`);
+    } else if (readOrEmpty(file) !== text) {
+      console.error(`${shown} does not fit the CRDs any more: run \`${command}\``);
+      process.exitCode = 1;
+    }
+  }
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
