@@ -1,0 +1,96 @@
+import { equalsIgnoringCase, TOKEN } from './characters.ts';
+import { type BodyFraming, type MessageHead, type ResponseHead, STRIDE } from './head.ts';
+import { CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE } from './known.ts';
+
+/**
+ * Decides on the fields that frame a body (RFC 9112 §6), and sets `contentLength`, `chunked` and, as for a request,
+ * `framing`. Stricter than the RFC where two servers could come to different answers: Content-Length stands at most
+ * once and is digits only, Transfer-Encoding is `chunked` and nothing else, never both, and HTTP/1.0 has no
+ * Transfer-Encoding.
+ *
+ * @returns false when the head is refused; `head.error` is set
+ */
+export function checkFraming(head: MessageHead): boolean {
+  if (head.hasKnown(TRANSFER_ENCODING)) {
+    if (head.hasKnown(CONTENT_LENGTH)) return refuse(head, 'LENGTH_AND_ENCODING');
+    if (head.minorVersion === 0) return refuse(head, 'TRANSFER_ENCODING_VERSION');
+    const value = head.get('transfer-encoding')!;
+    if (!equalsIgnoringCase(value, 0, value.length, 'chunked')) return refuse(head, encodingError(value));
+    head.chunked = true;
+    head.framing = 'chunked';
+    return true;
+  }
+  if (!head.hasKnown(CONTENT_LENGTH)) return true;
+  if (head.isRepeated(CONTENT_LENGTH)) return refuse(head, 'CONTENT_LENGTH_REPEATED');
+
+  const at = head.indexOfKnown(CONTENT_LENGTH) * STRIDE;
+  const start = head.fields[at + 2]!;
+  const end = head.fields[at + 3]!;
+  let length = 0;
+  for (let i = start; i < end; i++) {
+    const digit = head.text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return refuse(head, 'CONTENT_LENGTH');
+    length = length * 10 + digit;
+    if (length > Number.MAX_SAFE_INTEGER) return refuse(head, 'CONTENT_LENGTH_TOO_LARGE');
+  }
+  if (start === end) return refuse(head, 'CONTENT_LENGTH');
+  head.contentLength = length;
+  head.framing = length > 0 ? 'length' : 'none';
+  return true;
+}
+
+/**
+ * How the body of a response ends (RFC 9112 §6.3), which hangs on the request it answers; also sets `head.framing`.
+ * `none` for every answer to HEAD, and for 1xx, 204 and 304, whatever their fields say. `tunnel` for 101 and for 2xx to
+ * CONNECT: what follows is no longer HTTP.
+ */
+export function responseFraming(head: ResponseHead, requestMethod: string): BodyFraming {
+  const status = head.status;
+  if (status === 101 || (requestMethod === 'CONNECT' && status >= 200 && status < 300))
+    head.framing = 'tunnel';
+  else if (requestMethod === 'HEAD' || status < 200 || status === 204 || status === 304)
+    head.framing = 'none';
+  else if (head.chunked) head.framing = 'chunked';
+  else if (head.contentLength > 0) head.framing = 'length';
+  else if (head.contentLength === 0) head.framing = 'none';
+  else head.framing = 'untilClose';
+  return head.framing;
+}
+
+/** Reads the options of Connection (RFC 9110 §7.6.1); whatever is no token character separates two of them. */
+export function readConnection(head: MessageHead): void {
+  if (!head.hasKnown(CONNECTION)) return;
+  const text = head.text;
+  for (let i = head.indexOfKnown(CONNECTION); i >= 0; i = head.indexOfKnown(CONNECTION, i + 1)) {
+    const valueEnd = head.fields[i * STRIDE + 3]!;
+    let position = head.fields[i * STRIDE + 2]!;
+    while (position < valueEnd) {
+      const start = position;
+      while (position < valueEnd && TOKEN[text.charCodeAt(position)] === 1) position++;
+      if (position > start) readOption(head, start, position);
+      while (position < valueEnd && TOKEN[text.charCodeAt(position)] === 0) position++;
+    }
+  }
+  if (head.connectionUpgrade && (head.minorVersion === 0 || !head.hasKnown(UPGRADE)))
+    head.connectionUpgrade = false;
+}
+
+function readOption(head: MessageHead, start: number, end: number): void {
+  if (equalsIgnoringCase(head.text, start, end, 'keep-alive')) head.connectionKeepAlive = true;
+  else if (equalsIgnoringCase(head.text, start, end, 'close')) head.connectionClose = true;
+  else if (equalsIgnoringCase(head.text, start, end, 'upgrade')) head.connectionUpgrade = true;
+  else if (!equalsIgnoringCase(head.text, start, end, 'te')) head.connectionNominates = true;
+}
+
+/** Which error a Transfer-Encoding other than `chunked` is: 501 for `unknown, chunked`, else the length is unknown. */
+function encodingError(value: string): 'TRANSFER_ENCODING' | 'TRANSFER_ENCODING_UNKNOWN' {
+  const codings = value.split(',').map((coding) => coding.trim().toLowerCase());
+  const chunkedIsFinal = codings.pop() === 'chunked' && !codings.includes('chunked');
+  const wellFormed = codings.every((coding) => coding !== '' && TOKEN[coding.charCodeAt(0)] === 1);
+  return chunkedIsFinal && wellFormed ? 'TRANSFER_ENCODING_UNKNOWN' : 'TRANSFER_ENCODING';
+}
+
+function refuse(head: MessageHead, code: Parameters<MessageHead['fail']>[0]): false {
+  head.fail(code);
+  return false;
+}
