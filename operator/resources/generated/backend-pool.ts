@@ -80,7 +80,7 @@ export interface HostHeader {
    */
   from?: 'Client' | 'Target' | 'Override';
   /**
-   * The host, with a port if one is needed. A string of 1 to 261 characters.
+   * The host, with a port if one is needed. A DNS name or an address, with or without a port, of 1 to 261 characters.
    */
   value?: string;
 }
@@ -107,7 +107,7 @@ export interface BackendTls {
    *
    * @maxItems 16
    *
-   * Items: A DNS name, exact or with *. as the first label, or a URI. A string of 1 to 253 characters.
+   * Items: A DNS name, exact or with *. as the first label, or a URI. A DNS name or a URI of 1 to 253 characters.
    */
   subjectAltNames?: string[];
   clientCertificateRef?: ClientCertificateRef;
@@ -151,7 +151,7 @@ export interface Probe {
    */
   protocol?: 'HTTP' | 'TCP';
   /**
-   * The path of the request, with a query if one is needed. A string of 1 to 1024 characters. Default: "/".
+   * The path of the request, with a query if one is needed. A path that begins with /, without fragment and spaces, of 1 to 1024 characters. Default: "/".
    */
   path?: string;
   /**
@@ -159,7 +159,7 @@ export interface Probe {
    */
   method?: 'GET' | 'HEAD';
   /**
-   * The Host header field of the request. When unset, as hostHeader says, with the target's name for Client. A string of 1 to 261 characters.
+   * The Host header field of the request. When unset, as hostHeader says, with the target's name for Client. A DNS name or an address, with or without a port, of 1 to 261 characters.
    */
   host?: string;
   /**
@@ -199,7 +199,7 @@ export interface Header {
    */
   name: string;
   /**
-   * The value of the header field, without control characters. A string of up to 4096 characters.
+   * The value of the header field. A text without control characters of up to 4096 characters.
    */
   value: string;
 }
@@ -213,7 +213,7 @@ export interface ProbeMatch {
    * @minItems 1
    * @maxItems 16
    *
-   * Items: A status code or a range, such as 200 or 200-399. A string of 1 to 7 characters.
+   * Items: A status code or a range, such as 200 or 200-399. A status code, or two joined by -, of 1 to 7 characters.
    */
   statuses?: string[];
   /**
@@ -296,7 +296,7 @@ export interface AffinityCookie {
    */
   name?: string;
   /**
-   * The Path attribute of the cookie. A string of 1 to 1024 characters. Default: "/".
+   * The Path attribute of the cookie. A path that begins with /, without spaces and ;, of 1 to 1024 characters. Default: "/".
    */
   path?: string;
   /**
@@ -396,7 +396,7 @@ export interface BackendPoolStatus {
  */
 export interface Condition {
   /**
-   * The aspect, such as Accepted or Programmed. A string in CamelCase of 1 to 316 characters.
+   * The aspect, such as Accepted or Programmed. A CamelCase word, with or without a domain and / before it, of 1 to 316 characters.
    */
   type: string;
   /**
@@ -412,7 +412,7 @@ export interface Condition {
    */
   lastTransitionTime: string;
   /**
-   * Why, in one CamelCase word for programs. A string of 1 to 1024 characters.
+   * Why, for programs. A CamelCase word of 1 to 1024 characters.
    */
   reason: string;
   /**

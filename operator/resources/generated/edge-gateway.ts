@@ -398,7 +398,7 @@ export interface PathMatch {
    */
   type?: 'Exact' | 'PathPrefix' | 'RegularExpression';
   /**
-   * The path, percent-encoded as in a request, without a query; or a regular expression without look-around and back-references. Without spaces and characters beyond ASCII. A string of 1 to 1024 characters.
+   * The path, percent-encoded as in a request, without a query; or a regular expression without look-around and back-references. A text of visible ASCII characters of 1 to 1024 characters.
    */
   value: string;
 }
@@ -491,7 +491,7 @@ export interface Header {
    */
   name: string;
   /**
-   * The value of the header field, without control characters. A string of up to 4096 characters.
+   * The value of the header field. A text without control characters of up to 4096 characters.
    */
   value: string;
 }
@@ -526,11 +526,11 @@ export interface PathModifier {
    */
   type: 'ReplaceFullPath' | 'ReplacePrefixMatch';
   /**
-   * The new path. A string of up to 1024 characters.
+   * The new path. A path that is empty or begins with /, without query, fragment and spaces, of up to 1024 characters.
    */
   replaceFullPath?: string;
   /**
-   * What takes the place of the prefix; / at the end does not matter. A string of up to 1024 characters.
+   * What takes the place of the prefix; / at the end does not matter. A path that is empty or begins with /, without query, fragment and spaces, of up to 1024 characters.
    */
   replacePrefixMatch?: string;
 }
@@ -586,7 +586,7 @@ export interface Cors {
    *
    * @maxItems 64
    *
-   * Items: An origin: scheme://host or scheme://host:port, where the host may begin with *. or be *; or * for all. A string of 1 to 253 characters.
+   * Items: An origin, such as https://chat.example.com: scheme://host or scheme://host:port, where the host may begin with *. or be *; or * for all. An origin or * of 1 to 253 characters.
    */
   allowOrigins?: string[];
   /**
@@ -796,7 +796,7 @@ export interface Infrastructure {
    */
   labels?: {
     /**
-     * The value of the label. A string of up to 63 characters.
+     * The value of the label. A label value (letters, digits, -, _ and .) of up to 63 characters.
      */
     [k: string]: string;
   };
@@ -817,7 +817,7 @@ export interface Infrastructure {
    */
   nodeSelector?: {
     /**
-     * The value of the label. A string of up to 63 characters.
+     * The value of the label. A label value (letters, digits, -, _ and .) of up to 63 characters.
      */
     [k: string]: string;
   };
@@ -929,7 +929,7 @@ export interface EdgeGatewayStatus {
  */
 export interface Condition {
   /**
-   * The aspect, such as Accepted or Programmed. A string in CamelCase of 1 to 316 characters.
+   * The aspect, such as Accepted or Programmed. A CamelCase word, with or without a domain and / before it, of 1 to 316 characters.
    */
   type: string;
   /**
@@ -945,7 +945,7 @@ export interface Condition {
    */
   lastTransitionTime: string;
   /**
-   * Why, in one CamelCase word for programs. A string of 1 to 1024 characters.
+   * Why, for programs. A CamelCase word of 1 to 1024 characters.
    */
   reason: string;
   /**

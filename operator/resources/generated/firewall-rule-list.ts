@@ -188,7 +188,7 @@ export interface AncestorRef {
  */
 export interface Condition {
   /**
-   * The aspect, such as Accepted or Programmed. A string in CamelCase of 1 to 316 characters.
+   * The aspect, such as Accepted or Programmed. A CamelCase word, with or without a domain and / before it, of 1 to 316 characters.
    */
   type: string;
   /**
@@ -204,7 +204,7 @@ export interface Condition {
    */
   lastTransitionTime: string;
   /**
-   * Why, in one CamelCase word for programs. A string of 1 to 1024 characters.
+   * Why, for programs. A CamelCase word of 1 to 1024 characters.
    */
   reason: string;
   /**
