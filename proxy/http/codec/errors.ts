@@ -37,7 +37,9 @@ const table = {
   HOST_MISSING: [400, 'no Host header field in an HTTP/1.1 request'],
   HOST_REPEATED: [400, 'more than one Host header field'],
   HOST: [400, 'invalid host'],
-  // Framing
+  // Connection and framing
+  CONNECTION: [400, 'Connection is not a list of tokens'],
+  UPGRADE: [400, 'status 101 without the Upgrade that it announces'],
   CONTENT_LENGTH: [400, 'Content-Length is not a plain decimal number'],
   CONTENT_LENGTH_TOO_LARGE: [400, 'Content-Length exceeds 2^53 - 1'],
   CONTENT_LENGTH_REPEATED: [400, 'more than one Content-Length'],
@@ -45,6 +47,7 @@ const table = {
   TRANSFER_ENCODING: [400, 'Transfer-Encoding does not end in a single chunked'],
   TRANSFER_ENCODING_UNKNOWN: [501, 'transfer coding other than chunked'],
   TRANSFER_ENCODING_VERSION: [400, 'Transfer-Encoding in an HTTP/1.0 message'],
+  INFORMATIONAL_BODY: [400, 'informational response (1xx) with a body'],
   CONNECT_BODY: [400, 'CONNECT request with a body'],
   // Chunked coding
   CHUNK_SIZE: [400, 'malformed chunk size'],

@@ -54,8 +54,11 @@ export function scanResponseHead(
   if (status === 'complete') status = scanFields(head, buffer, start, stop, limits);
   if (status === 'complete') {
     head.text = buffer.toString('latin1', start, start + head.byteLength);
-    readConnection(head);
-    return checkFraming(head) ? 'complete' : 'invalid';
+    if (!readConnection(head) || !checkFraming(head)) return 'invalid';
+    // Clients disagree on whether the body of an informational response is there.
+    if (head.status < 200 && head.framing !== 'none') return head.fail('INFORMATIONAL_BODY');
+    if (head.status === 101 && !head.connectionUpgrade) return head.fail('UPGRADE');
+    return 'complete';
   }
   if (status === 'incomplete' && stop === limit) return head.fail('HEAD_TOO_LARGE');
   return status;
@@ -63,8 +66,7 @@ export function scanResponseHead(
 
 function finishRequest(buffer: Buffer, start: number, head: RequestHead): ScanStatus {
   head.text = buffer.toString('latin1', start, start + head.byteLength);
-  readConnection(head);
-  if (!readTarget(head) || !checkFraming(head)) return 'invalid';
+  if (!readTarget(head) || !readConnection(head) || !checkFraming(head)) return 'invalid';
   if (head.method === 'CONNECT') {
     // Servers disagree on whether bytes behind a CONNECT head are its body or the tunnel's first ones.
     if (head.contentLength >= 0 || head.chunked) return head.fail('CONNECT_BODY');
