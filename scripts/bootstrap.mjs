@@ -17,7 +17,11 @@ const stamp = join(root, 'node_modules', '.sluice-lock');
 const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   console.error('sluice: installing dependencies (first use, or the lock file changed) …');
-  const install = spawnSync('npm', ['ci', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2], shell: windows });
+  const install = spawnSync('npm', ['ci', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    shell: windows,
+  });
   if (install.status !== 0) {
     console.error(`sluice: npm ci failed${install.error ? `: ${install.error.message}` : ''}`);
     process.exit(1);

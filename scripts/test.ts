@@ -10,12 +10,20 @@ const root = dirname(import.meta.dirname);
 const node = process.execPath;
 
 /** Each layer is one run of the test runner; those with servers and browsers run a file at a time. */
-const LAYERS: Readonly<Record<string, { readonly files: readonly string[]; readonly concurrency: number }>> = {
-  unit: { files: ['{bin,cli,operator,proxy,scripts,examples}/**/*.test.ts', 'test/codec/**/*.test.ts', 'test/golden/**/*.test.ts'], concurrency: 2 },
-  feature: { files: ['test/feature/**/*.test.ts', 'test/support/**/*.test.ts'], concurrency: 2 },
-  interop: { files: ['test/interop/**/*.test.ts'], concurrency: 1 },
-  docs: { files: ['test/docs/**/*.test.ts'], concurrency: 1 },
-};
+const LAYERS: Readonly<Record<string, { readonly files: readonly string[]; readonly concurrency: number }>> =
+  {
+    unit: {
+      files: [
+        '{bin,cli,operator,proxy,scripts,examples}/**/*.test.ts',
+        'test/codec/**/*.test.ts',
+        'test/golden/**/*.test.ts',
+      ],
+      concurrency: 2,
+    },
+    feature: { files: ['test/feature/**/*.test.ts', 'test/support/**/*.test.ts'], concurrency: 2 },
+    interop: { files: ['test/interop/**/*.test.ts'], concurrency: 1 },
+    docs: { files: ['test/docs/**/*.test.ts'], concurrency: 1 },
+  };
 
 const CHECKS: readonly (readonly [string, ...string[]])[] = [
   ['tsc', '--noEmit'],
@@ -26,13 +34,16 @@ const CHECKS: readonly (readonly [string, ...string[]])[] = [
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => name !== 'check' && !(name in LAYERS) && !name.endsWith('.test.ts'));
 if (unknown.length > 0) {
-  console.error(`found ${unknown.join(', ')}, expected ${['check', ...Object.keys(LAYERS)].join(', ')} or test files`);
+  console.error(
+    `found ${unknown.join(', ')}, expected ${['check', ...Object.keys(LAYERS)].join(', ')} or test files`,
+  );
   process.exit(2);
 }
 
 const failed: string[] = [];
 if (wanted.length === 0 || wanted.includes('check')) {
-  for (const [command, ...args] of CHECKS) run([command, ...args].join(' ').replace(node, 'node'), command, args);
+  for (const [command, ...args] of CHECKS)
+    run([command, ...args].join(' ').replace(node, 'node'), command, args);
 }
 const files = wanted.filter((name) => name.endsWith('.test.ts'));
 if (files.length > 0) runTests('files', files, 1);
@@ -61,6 +72,8 @@ function run(title: string, command: string, args: readonly string[]): void {
   const started = performance.now();
   console.log(`\n== ${title}`);
   const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
-  console.log(`== ${title}: ${status === 0 ? 'ok' : 'FAILED'}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  console.log(
+    `== ${title}: ${status === 0 ? 'ok' : 'FAILED'}, ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
   if (status !== 0) failed.push(title);
 }

@@ -1,4 +1,17 @@
 /** Resources: their types, reading them from files, and checking them against the CRDs. */
 
 export { type DefaultsPath, defaults, withDefaults } from './defaults.ts';
+export {
+  type Diagnostic,
+  type DiagnosticCode,
+  describeHidden,
+  describeValue,
+  diagnose,
+  diagnosticCodes,
+  formatDiagnostic,
+  objectName,
+  sortDiagnostics,
+} from './diagnostics.ts';
+export { type LoadResult, loadResources } from './load.ts';
 export type * from './types.ts';
+export { validateResource } from './validate.ts';

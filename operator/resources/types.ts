@@ -78,6 +78,8 @@ export interface Source {
   file: string;
   /** The place of a field, or of the nearest field above it that is there. */
   locate(path: FieldPath): Position;
+  /** The characters of a scalar as they were written; undefined when the path leads to none. */
+  written?(path: FieldPath): string | undefined;
 }
 
 interface ResourceOf<K extends Kind> {

@@ -1,0 +1,55 @@
+/** Which kinds Sluice reads, which it knows to leave alone, and what to say about the rest. */
+import { anyOf, describeValue } from './diagnostics.ts';
+import { nearest } from './suggest.ts';
+import type { Kind } from './types.ts';
+
+export const group = 'sluice.dev';
+export const apiVersion = `${group}/v1alpha1`;
+
+const apiVersions: Record<Kind, string> = {
+  EdgeGateway: apiVersion,
+  BackendPool: apiVersion,
+  FirewallRuleList: apiVersion,
+  Secret: 'v1',
+  ConfigMap: 'v1',
+};
+
+const kinds = Object.keys(apiVersions) as Kind[];
+const ownKinds = kinds.filter((kind) => apiVersions[kind] === apiVersion);
+
+/** The core API group is closed: a kind that is not here does not exist. */
+const coreKinds = [
+  ...['Binding', 'ComponentStatus', 'ConfigMap', 'Endpoints', 'Event', 'LimitRange', 'List', 'Namespace'],
+  ...['Node', 'PersistentVolume', 'PersistentVolumeClaim', 'Pod', 'PodTemplate', 'ReplicationController'],
+  ...['ResourceQuota', 'Secret', 'Service', 'ServiceAccount'],
+];
+
+export type Classified =
+  | { is: 'read'; kind: Kind }
+  | { is: 'list' }
+  | { is: 'skipped' }
+  | { is: 'unknown'; field: 'apiVersion' | 'kind'; found: string; expected: string };
+
+/**
+ * What to do with a document of this version and kind. Kinds of other groups are skipped: the same files go
+ * to `kubectl apply`, and there is no telling which custom resources a cluster has.
+ */
+export function classify(version: string, kind: string): Classified {
+  const read = kinds.find((known) => known === kind);
+  if (read && apiVersions[read] === version) return { is: 'read', kind: read };
+
+  const isOurs = version === group || version.startsWith(`${group}/`);
+  if (read && (isOurs || ownKinds.includes(read) || version.startsWith('v1'))) {
+    return { is: 'unknown', field: 'apiVersion', found: describeValue(version), expected: apiVersions[read] };
+  }
+  if (isOurs) return unknownKind(kind, ownKinds);
+  if (version !== 'v1') return { is: 'skipped' };
+  if (kind === 'List') return { is: 'list' };
+  return coreKinds.includes(kind) ? { is: 'skipped' } : unknownKind(kind, coreKinds);
+}
+
+function unknownKind(kind: string, known: readonly string[]): Classified {
+  const suggestion = nearest(kind, known);
+  const expected = suggestion ? `${suggestion} (did you mean that?)` : anyOf(known);
+  return { is: 'unknown', field: 'kind', found: describeValue(kind), expected };
+}
