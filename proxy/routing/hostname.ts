@@ -1,0 +1,84 @@
+/**
+ * Hostnames of listeners and routes as the Gateway API matches them: an exact name, then the wildcard with the
+ * longest suffix, then any. A wildcard stands for one or more whole labels: `*.example.com` matches
+ * `a.example.com` and `a.b.example.com`, not `example.com`.
+ */
+
+/** Lower case, without port, trailing dot or the brackets of an IPv6 address; the same string when it is so already. */
+export function normaliseHost(host: string): string {
+  let end = host.length;
+  let start = 0;
+  if (host.charCodeAt(0) === 0x5b) {
+    const bracket = host.indexOf(']');
+    if (bracket !== -1) {
+      start = 1;
+      end = bracket;
+    }
+  } else {
+    const colon = host.indexOf(':');
+    // Two colons: an IPv6 address without brackets, which has no port.
+    if (colon !== -1 && colon === host.lastIndexOf(':')) end = colon;
+    if (end > 1 && host.charCodeAt(end - 1) === 0x2e) end--;
+  }
+  const bare = start === 0 && end === host.length ? host : host.slice(start, end);
+  for (let i = 0; i < bare.length; i++) {
+    const code = bare.charCodeAt(i);
+    if (code >= 0x41 && code <= 0x5a) return bare.toLowerCase();
+  }
+  return bare;
+}
+
+/** Whether a listener's or route's hostname covers a host. @param host normalised */
+export function hostnameCovers(hostname: string, host: string): boolean {
+  if (hostname === '*' || hostname === '') return true;
+  if (!hostname.startsWith('*.')) return hostname === host;
+  return host.length > hostname.length - 1 && host.endsWith(hostname.slice(1));
+}
+
+/** Values by hostname. Looking one up costs one map access, and one more per label where there are wildcards. */
+export class HostnameIndex<T> {
+  readonly #exact = new Map<string, T>();
+  /** By suffix with its leading dot. */
+  readonly #wildcard = new Map<string, T>();
+  #any: T | null = null;
+
+  /** The first value of a hostname stays. @param hostname exact, `*.suffix`, or `*` or empty for any */
+  add(hostname: string, value: T): void {
+    if (hostname === '*' || hostname === '') this.#any ??= value;
+    else if (hostname.startsWith('*.')) addFirst(this.#wildcard, hostname.slice(1), value);
+    else addFirst(this.#exact, hostname, value);
+  }
+
+  /** The value of the most specific hostname that covers the host. @param host normalised */
+  find(host: string): T | null {
+    const exact = this.#exact.get(host);
+    if (exact !== undefined) return exact;
+    if (this.#wildcard.size > 0) {
+      // From the second character on: a wildcard stands for at least one character of a label.
+      for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+        const value = this.#wildcard.get(host.slice(dot));
+        if (value !== undefined) return value;
+      }
+    }
+    return this.#any;
+  }
+
+  /** All values whose hostname covers the host, most specific first. @param host normalised */
+  findAll(host: string): T[] {
+    const found: T[] = [];
+    const exact = this.#exact.get(host);
+    if (exact !== undefined) found.push(exact);
+    if (this.#wildcard.size > 0) {
+      for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+        const value = this.#wildcard.get(host.slice(dot));
+        if (value !== undefined) found.push(value);
+      }
+    }
+    if (this.#any !== null) found.push(this.#any);
+    return found;
+  }
+}
+
+function addFirst<T>(map: Map<string, T>, key: string, value: T): void {
+  if (!map.has(key)) map.set(key, value);
+}
