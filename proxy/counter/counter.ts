@@ -6,7 +6,7 @@
  * another thread or another pod.
  */
 
-/** Unique within its member's incarnation; never reused. */
+/** Unique within its member's incarnation; never reused; new ones ascend. */
 export type ConnectionId = number;
 
 export interface Demand {
@@ -22,7 +22,7 @@ export type Acquisition =
   | { readonly outcome: 'admitted'; readonly exceeded: readonly number[] }
   /** Nothing is held. `violated` is the index of the first enforced demand that has no room. */
   | { readonly outcome: 'rejected'; readonly violated: number; readonly exceeded: readonly number[] }
-  /** The count cannot be known now; nothing is held for certain. */
+  /** The count cannot be known now. Nothing stays held: the counter itself takes back what it may have taken. */
   | { readonly outcome: 'unavailable'; readonly reason: string };
 
 export interface Counter {

@@ -1,0 +1,62 @@
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { WorkerChannel } from '../workers/channel.ts';
+import { type Holding, LocalCounter } from './local-counter.ts';
+import { answer, COUNTER_REPLIES, COUNTER_REQUESTS } from './messages.ts';
+
+export interface CounterSummary {
+  /** Connections that are counted by at least one rule. */
+  readonly connections: number;
+  /** Different keys, e.g. users times rules. */
+  readonly keys: number;
+  /** Keys with the most connections, most first. Keys hold user data: for people, never for metrics or logs. */
+  readonly top: readonly Holding[];
+}
+
+/**
+ * The main thread's half: decides for all workers of this process, so that their counts are one count.
+ * Each worker thread is a member of its own, and leaves with all it holds.
+ */
+export class CounterService {
+  readonly #counter = new LocalCounter();
+  readonly #connections;
+  readonly #keys;
+
+  constructor(options: { readonly metrics: Metrics }) {
+    const { metrics } = options;
+    this.#connections = metrics
+      .gauge('sluice_counter_connections', 'Open connections and requests that a firewall rule counts.')
+      .labels();
+    this.#keys = metrics
+      .gauge('sluice_counter_keys', 'Different keys (such as users) that hold counted connections.')
+      .labels();
+  }
+
+  addWorker(channel: WorkerChannel): void {
+    const { workerId } = channel;
+    const counter = this.#counter;
+    counter.addMember(workerId);
+    channel.on(COUNTER_REQUESTS, (request) => {
+      for (const connection of request.released) counter.release(workerId, connection);
+      const reply = answer(request, (connection, demands) => counter.acquire(workerId, connection, demands));
+      this.#measure();
+      if (reply.outcomes.length > 0) channel.post(COUNTER_REPLIES, reply);
+    });
+  }
+
+  /** Call once the worker's thread is gone, and with it its sockets: from here on its slots are free. */
+  removeWorker(workerId: number): void {
+    this.#counter.removeMember(workerId);
+    this.#measure();
+  }
+
+  /** For the admin page and `sluice top`; costs a pass over all keys. */
+  summary(limit: number): CounterSummary {
+    const { connectionCount: connections, keyCount: keys } = this.#counter;
+    return { connections, keys, top: this.#counter.top(limit) };
+  }
+
+  #measure(): void {
+    this.#connections.set(this.#counter.connectionCount);
+    this.#keys.set(this.#counter.keyCount);
+  }
+}

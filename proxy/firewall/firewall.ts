@@ -1,0 +1,185 @@
+import type { RuleList } from '../config/snapshot.ts';
+import type { Acquisition, Counter, Demand } from '../counter/counter.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { keyOf } from './key.ts';
+import {
+  type CompiledList,
+  type CompiledRule,
+  compileList,
+  countedValue,
+  DECISIONS,
+  decisionFamily,
+  type FirewallClient,
+  rejectionMessage,
+} from './rules.ts';
+
+export interface Admitted {
+  readonly admitted: true;
+  /** After this long the connection is to be closed; 0 is never. */
+  readonly maxLifetimeMs: number;
+  /** Gives the slots back. Call when the client's socket is gone (or the request is over); once or more often. */
+  release(): void;
+}
+
+export interface Refused {
+  readonly admitted: false;
+  readonly status: 429 | 503;
+  readonly reason: 'too_many_connections' | 'counter_unavailable';
+  readonly ruleList: string;
+  readonly rule: string;
+  /** For the client: what is limited to how much, never who the client is. */
+  readonly message: string;
+  readonly retryAfterSeconds: number;
+}
+
+export type Admission = Admitted | Refused;
+
+/**
+ * `connection`: a WebSocket, an event stream, a TCP or TLS connection.
+ * `request`: a plain exchange, counted only by lists with `countRequests`.
+ */
+export type AdmissionKind = 'connection' | 'request';
+
+/**
+ * The connection-count rules of one worker. Stands behind access control, authentication and routing.
+ *
+ * Rules are decided in order, the lists as they apply to the route and the rules as they stand in their list; a
+ * connection that any enforced rule refuses leaves no trace on the others. A list in dry run counts and reports.
+ *
+ * When the count cannot be known: `Closed` answers 503, `Open` admits. `Local` needs agreed shares of `maxCount` per
+ * counting process; as long as one process counts alone there are none, and it is the same as `Closed`.
+ */
+export class Firewall {
+  readonly #counter: Counter;
+  readonly #metrics: Metrics;
+  readonly #unenforced;
+  #lists: ReadonlyMap<string, CompiledList> = new Map();
+  #lastConnection = 0;
+
+  constructor(options: { readonly counter: Counter; readonly metrics: Metrics }) {
+    this.#counter = options.counter;
+    this.#metrics = options.metrics;
+    this.#unenforced = this.#metrics
+      .counter(
+        'sluice_firewall_unenforced_total',
+        'Connections admitted uncounted because the count was unavailable and failurePolicy is Open.',
+      )
+      .labels();
+  }
+
+  /** Takes over the rule lists of a snapshot. Counts stay: they belong to keys, not to rules. */
+  apply(ruleLists: readonly RuleList[]): void {
+    const previous = this.#lists;
+    this.#lists = new Map(ruleLists.map((list) => [list.id, compileList(list, this.#metrics)]));
+    this.#forgetSeries(previous);
+  }
+
+  /**
+   * Asks for admission. Synchronous when no rule has to be counted. A caller whose client leaves while the answer is
+   * pending still gets it, and releases it. An id of a list that is gone by now (reloaded meanwhile) is passed over.
+   */
+  admit(
+    ruleListIds: readonly string[],
+    kind: AdmissionKind,
+    client: FirewallClient,
+  ): Admission | Promise<Admission> {
+    const demands: Demand[] = [];
+    const rules: CompiledRule[] = [];
+    let maxLifetimeMs = 0;
+    for (const id of ruleListIds) {
+      const compiled = this.#lists.get(id);
+      if (compiled === undefined) continue;
+      const { list } = compiled;
+      if (kind === 'request' && !list.countRequests) continue;
+      if (kind === 'connection') maxLifetimeMs = shorter(maxLifetimeMs, list);
+      for (const rule of compiled.rules) {
+        const value = countedValue(rule.rule, client);
+        if (value === undefined) continue;
+        rules.push(rule);
+        const { maxCount } = rule.rule;
+        demands.push({ key: keyOf(rule.prefix, value), maxCount, enforce: rule.enforce });
+      }
+    }
+    if (demands.length === 0) return { admitted: true, maxLifetimeMs, release: nothingHeld };
+    const connection = ++this.#lastConnection;
+    return this.#counter
+      .acquire(connection, demands)
+      .then((acquisition) => this.#conclude(acquisition, connection, rules, maxLifetimeMs));
+  }
+
+  #conclude(
+    acquisition: Acquisition,
+    connection: number,
+    rules: readonly CompiledRule[],
+    maxLifetimeMs: number,
+  ): Admission {
+    if (acquisition.outcome === 'unavailable') return this.#withoutCount(rules, maxLifetimeMs);
+    for (const index of acquisition.exceeded) rules[index]!.dryRunExceeded.add();
+    if (acquisition.outcome === 'rejected') {
+      const rule = rules[acquisition.violated]!;
+      rule.rejected.add();
+      return refused(rule, 429);
+    }
+    for (let index = 0; index < rules.length; index++) {
+      if (!acquisition.exceeded.includes(index)) rules[index]!.admitted.add();
+    }
+    return this.#held(connection, maxLifetimeMs);
+  }
+
+  #withoutCount(rules: readonly CompiledRule[], maxLifetimeMs: number): Admission {
+    let closed: CompiledRule | undefined;
+    let open = false;
+    for (const rule of rules) {
+      rule.unavailable.add();
+      if (!rule.enforce) continue;
+      if (rule.list.failurePolicy === 'Open') open = true;
+      else closed ??= rule;
+    }
+    if (closed !== undefined) return refused(closed, 503);
+    if (open) this.#unenforced.add();
+    return { admitted: true, maxLifetimeMs, release: nothingHeld };
+  }
+
+  #held(connection: number, maxLifetimeMs: number): Admitted {
+    let held = true;
+    const release = () => {
+      if (!held) return;
+      held = false;
+      this.#counter.release(connection);
+    };
+    return { admitted: true, maxLifetimeMs, release };
+  }
+
+  #forgetSeries(previous: ReadonlyMap<string, CompiledList>): void {
+    const family = decisionFamily(this.#metrics);
+    for (const { list, rules } of previous.values()) {
+      const current = this.#lists.get(list.id);
+      for (const { rule } of rules) {
+        if (current?.rules.some((kept) => kept.rule.name === rule.name)) continue;
+        for (const decision of DECISIONS) family.remove(list.id, rule.name, decision);
+      }
+    }
+  }
+}
+
+function nothingHeld(): void {}
+
+function shorter(maxLifetimeMs: number, list: RuleList): number {
+  if (list.maxLifetimeMs === 0) return maxLifetimeMs;
+  return maxLifetimeMs === 0 ? list.maxLifetimeMs : Math.min(maxLifetimeMs, list.maxLifetimeMs);
+}
+
+function refused(rule: CompiledRule, status: 429 | 503): Refused {
+  const tooMany = status === 429;
+  return {
+    admitted: false,
+    status,
+    reason: tooMany ? 'too_many_connections' : 'counter_unavailable',
+    ruleList: rule.list.id,
+    rule: rule.rule.name,
+    message: tooMany
+      ? rejectionMessage(rule)
+      : 'The number of open connections cannot be determined at the moment. Please try again.',
+    retryAfterSeconds: rule.list.retryAfterSeconds,
+  };
+}
