@@ -318,7 +318,8 @@ export type Affinity =
       /** 0 is a session cookie. */
       readonly ttlSeconds: number;
       readonly sameSite: 'Strict' | 'Lax' | 'None';
-      readonly secure: boolean;
+      /** `null`: on requests that came over TLS. */
+      readonly secure: boolean | null;
     }
   | { readonly by: 'query'; readonly name: string };
 

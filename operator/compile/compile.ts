@@ -1,0 +1,60 @@
+import type { Snapshot } from '../../proxy/config/snapshot.ts';
+import type { Diagnostic, Resource } from '../resources/index.ts';
+import { compileCertificates } from './certificates.ts';
+import { compileGateway } from './gateway.ts';
+import { indexObjects } from './objects.ts';
+import { compilePools } from './pools.ts';
+import { PortClaims } from './ports.ts';
+import { Report } from './report.ts';
+import { compileRuleLists } from './rule-lists.ts';
+import { validateSnapshot } from './validate-snapshot.ts';
+
+export interface CompileInput {
+  /** In any order: the result does not depend on it. */
+  readonly resources: readonly Resource[];
+  /** Milliseconds since the epoch. Only what is said about the validity of certificates depends on it. */
+  readonly now: number;
+}
+
+export interface CompileResult {
+  /** One for each valid EdgeGateway, by namespace and name. */
+  readonly snapshots: readonly Snapshot[];
+  /** By file and place. Nothing that is reported keeps the rest from being compiled. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The objects that are of no use at all, as `Kind/namespace/name`, sorted. */
+  readonly rejected: ReadonlySet<string>;
+}
+
+/**
+ * Turns resources into what proxies execute. Pure: no clock, no randomness, no I/O; equal resources give
+ * byte-identical results. It never throws for what a user wrote: a bad object, or the bad part of one, is
+ * left out and reported.
+ */
+export function compile({ resources, now }: CompileInput): CompileResult {
+  const report = new Report();
+
+  // Everything later sees valid objects only, in a fixed order.
+  const objects = indexObjects(resources, report);
+
+  // What is referred to comes before what refers to it.
+  const certificates = compileCertificates(objects, now, report);
+  const pools = compilePools(objects, certificates, report);
+  const ruleLists = compileRuleLists(objects, report);
+
+  // Gateways of one process share its ports; the order of their names decides who comes first.
+  const ports = new PortClaims(report);
+  const snapshots = [...objects.gateways.values()].map((gateway) =>
+    compileGateway({
+      gateway,
+      claimed: ports.claim(gateway),
+      objects,
+      certificates,
+      pools,
+      ruleLists,
+      report,
+    }),
+  );
+
+  for (const snapshot of snapshots) validateSnapshot(snapshot);
+  return { snapshots, diagnostics: report.diagnostics(), rejected: report.rejectedKeys() };
+}

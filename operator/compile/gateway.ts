@@ -1,0 +1,163 @@
+import { snapshotHash } from '../../proxy/config/encoding.ts';
+import {
+  type Authentication,
+  type Certificate,
+  type Listener,
+  type Pool,
+  type Port,
+  type Rule,
+  type RuleList,
+  SNAPSHOT_FORMAT,
+  type Snapshot,
+} from '../../proxy/config/snapshot.ts';
+import { accessControl } from './access-control.ts';
+import { compileAuthentication } from './authentications.ts';
+import type { Certificates } from './certificates.ts';
+import { compileGatewayRoutes } from './gateway-routes.ts';
+import { ANY_HOST, bySpecificity, compare } from './hostnames.ts';
+import { compileListeners, type UsableListener } from './listeners.ts';
+import { type GatewayResource, type Objects, objectId } from './objects.ts';
+import type { Pools } from './pools.ts';
+import { type ClaimedListener, transportOf } from './ports.ts';
+import type { Report } from './report.ts';
+import { reportRoutes } from './report-routes.ts';
+import type { RuleLists } from './rule-lists.ts';
+import { attachRoutes } from './rules.ts';
+import { compileSettings } from './settings.ts';
+import { buildVirtualHosts, type VirtualHosts } from './virtual-hosts.ts';
+
+export interface GatewayInput {
+  readonly gateway: GatewayResource;
+  readonly claimed: readonly ClaimedListener[];
+  readonly objects: Objects;
+  readonly certificates: Certificates;
+  readonly pools: Pools;
+  readonly ruleLists: RuleLists;
+  readonly report: Report;
+}
+
+/** The snapshot of one gateway: its listeners and routes, and of everything else what these refer to. */
+export function compileGateway(input: GatewayInput): Snapshot {
+  const { gateway, claimed, objects, certificates, pools, ruleLists, report } = input;
+  const id = objectId(gateway);
+  const { spec } = gateway.body;
+
+  const listeners = compileListeners(gateway, claimed, objects, certificates, report);
+  const authentication = compileAuthentication(
+    id,
+    spec.authentication,
+    gateway,
+    ['spec', 'authentication'],
+    objects,
+    report,
+  );
+  const routes = compileGatewayRoutes({ gateway, authentication, listeners, pools, objects, report });
+  const { rules, byListener } = attachRoutes(
+    id,
+    listeners,
+    routes.map(({ model }) => model),
+    ruleLists,
+  );
+
+  const hostsByListener = new Map<UsableListener, VirtualHosts>();
+  for (const listener of listeners) {
+    hostsByListener.set(listener, buildVirtualHosts(listener.hostnames, byListener.get(listener) ?? []));
+  }
+  reportRoutes(gateway, routes, hostsByListener, report);
+
+  const compiled = listeners.map((usable) => ({
+    usable,
+    listener: {
+      name: usable.listener.name,
+      protocol: usable.listener.protocol,
+      hostnames: usable.hostnames,
+      tls: usable.tls,
+      accessControl: accessControl(spec.accessControl),
+      authentication: authentication?.id ?? null,
+      hosts: hostsByListener.get(usable)?.hosts ?? [],
+      streamRule: null,
+    },
+  }));
+  const content: Omit<Snapshot, 'hash'> = {
+    format: SNAPSHOT_FORMAT,
+    gateway: { namespace: gateway.namespace, name: gateway.name },
+    settings: compileSettings(gateway),
+    ports: groupByPort(compiled),
+    rules,
+    pools: usedPools(rules, pools),
+    certificates: usedCertificates(listeners, certificates),
+    authentications: usedAuthentications(authentication, rules, routes),
+    ruleLists: usedRuleLists(rules, ruleLists),
+  };
+  return { ...content, hash: snapshotHash(content) };
+}
+
+function groupByPort(compiled: readonly { usable: UsableListener; listener: Listener }[]): Port[] {
+  const ports = new Map<string, { port: number; transport: Port['transport']; listeners: Listener[] }>();
+  for (const { usable, listener } of compiled) {
+    const { port } = usable.listener;
+    const transport = transportOf(usable.listener);
+    const entry = ports.get(`${port} ${transport}`) ?? { port, transport, listeners: [] };
+    entry.listeners.push(listener);
+    ports.set(`${port} ${transport}`, entry);
+  }
+  for (const { listeners } of ports.values()) listeners.sort(byMostSpecificHostname);
+  return [...ports.values()].sort(
+    (left, right) => left.port - right.port || compare(left.transport, right.transport),
+  );
+}
+
+function byMostSpecificHostname(left: Listener, right: Listener): number {
+  return bySpecificity(mostSpecific(left), mostSpecific(right)) || compare(left.name, right.name);
+}
+
+function mostSpecific({ hostnames }: Listener): string {
+  return [...hostnames].sort(bySpecificity)[0] ?? ANY_HOST;
+}
+
+function usedPools(rules: readonly Rule[], pools: Pools): Pool[] {
+  const used = new Map<string, Pool>();
+  for (const { backends, filters } of rules) {
+    for (const { pool: id } of [...backends, ...filters.mirrors]) {
+      const pool = id === null ? null : pools.get(id);
+      if (pool) used.set(pool.id, pool);
+    }
+  }
+  return sortedById(used.values());
+}
+
+function usedCertificates(listeners: readonly UsableListener[], certificates: Certificates): Certificate[] {
+  const used = new Map<string, Certificate>();
+  for (const id of listeners.flatMap(({ tls }) => tls?.certificates ?? [])) {
+    const certificate = certificates.get(id);
+    if (certificate) used.set(id, certificate);
+  }
+  return sortedById(used.values());
+}
+
+function usedAuthentications(
+  ofGateway: Authentication | null,
+  rules: readonly Rule[],
+  routes: readonly { readonly authentication: Authentication | null }[],
+): Authentication[] {
+  const ids = new Set(rules.map(({ authentication }) => authentication));
+  const used = new Map<string, Authentication>();
+  if (ofGateway !== null) used.set(ofGateway.id, ofGateway);
+  for (const { authentication } of routes) {
+    if (authentication !== null && ids.has(authentication.id)) used.set(authentication.id, authentication);
+  }
+  return sortedById(used.values());
+}
+
+function usedRuleLists(rules: readonly Rule[], { byId }: RuleLists): RuleList[] {
+  const used = new Map<string, RuleList>();
+  for (const id of rules.flatMap(({ ruleLists }) => ruleLists)) {
+    const list = byId.get(id);
+    if (list !== undefined) used.set(id, list);
+  }
+  return sortedById(used.values());
+}
+
+function sortedById<T extends { readonly id: string }>(values: Iterable<T>): T[] {
+  return [...values].sort((left, right) => compare(left.id, right.id));
+}

@@ -1,0 +1,96 @@
+import type { Resource } from '../resources/index.ts';
+import { validateResource } from '../resources/index.ts';
+import { compare } from './hostnames.ts';
+import type { Report } from './report.ts';
+
+type Of<K extends Resource['kind']> = Extract<Resource, { kind: K }>;
+export type GatewayResource = Of<'EdgeGateway'>;
+export type PoolResource = Of<'BackendPool'>;
+export type RuleListResource = Of<'FirewallRuleList'>;
+export type SecretResource = Of<'Secret'>;
+export type ConfigMapResource = Of<'ConfigMap'>;
+
+/** The valid objects of each kind by `namespace/name`, in that order. */
+export interface Objects {
+  readonly gateways: ReadonlyMap<string, GatewayResource>;
+  readonly pools: ReadonlyMap<string, PoolResource>;
+  readonly ruleLists: ReadonlyMap<string, RuleListResource>;
+  readonly secrets: ReadonlyMap<string, SecretResource>;
+  readonly configMaps: ReadonlyMap<string, ConfigMapResource>;
+  /** What is there under a name that cannot be used, in words. */
+  describeMissing(kind: Resource['kind'], id: string): string;
+  /** Whether an object of the name was left out as invalid, which is reported with that object. */
+  isInvalid(kind: Resource['kind'], id: string): boolean;
+}
+
+/**
+ * Sorts the resources by kind and name. An object that is there twice counts once (the first in its file),
+ * and an invalid one not at all; both are reported.
+ */
+export function indexObjects(resources: readonly Resource[], report: Report): Objects {
+  const maps = {
+    EdgeGateway: new Map<string, GatewayResource>(),
+    BackendPool: new Map<string, PoolResource>(),
+    FirewallRuleList: new Map<string, RuleListResource>(),
+    Secret: new Map<string, SecretResource>(),
+    ConfigMap: new Map<string, ConfigMapResource>(),
+  };
+  const invalid = new Set<string>();
+  const seen = new Map<string, Resource>();
+  for (const resource of [...resources].sort(byKeyThenPlace)) {
+    const key = resourceKey(resource);
+    const first = seen.get(key);
+    if (first !== undefined) {
+      report.error(resource, ['metadata', 'name'], 'DuplicateObject', {
+        message: 'this object is left out, since it is there already',
+        found: `a second ${resource.kind} ${objectId(resource)}`,
+        expected: `one; the first is at ${placeOf(first)}`,
+      });
+      continue;
+    }
+    seen.set(key, resource);
+    const problems = validateResource(resource);
+    if (problems.length > 0) {
+      report.add(problems);
+      report.rejected(resource);
+      invalid.add(key);
+      continue;
+    }
+    (maps[resource.kind] as Map<string, Resource>).set(objectId(resource), resource);
+  }
+  return {
+    gateways: maps.EdgeGateway,
+    pools: maps.BackendPool,
+    ruleLists: maps.FirewallRuleList,
+    secrets: maps.Secret,
+    configMaps: maps.ConfigMap,
+    describeMissing: (kind, id) =>
+      invalid.has(`${kind}/${id}`) ? `${kind} ${id}, which is invalid itself` : `no ${kind} ${id}`,
+    isInvalid: (kind, id) => invalid.has(`${kind}/${id}`),
+  };
+}
+
+/** `namespace/name`. */
+export function objectId(object: { readonly namespace: string; readonly name: string }): string {
+  return `${object.namespace}/${object.name}`;
+}
+
+/** `Kind/namespace/name`: tells an object from all others, whatever it holds. */
+export function resourceKey(resource: Resource): string {
+  return `${resource.kind}/${objectId(resource)}`;
+}
+
+function byKeyThenPlace(left: Resource, right: Resource): number {
+  return (
+    compare(left.kind, right.kind) ||
+    compare(left.namespace, right.namespace) ||
+    compare(left.name, right.name) ||
+    compare(left.source.file, right.source.file) ||
+    left.source.locate([]).line - right.source.locate([]).line ||
+    left.source.locate([]).column - right.source.locate([]).column
+  );
+}
+
+function placeOf(resource: Resource): string {
+  return `${resource.source.file}:${resource.source.locate([]).line}`;
+}

@@ -1,0 +1,98 @@
+import type { Port } from '../../proxy/config/snapshot.ts';
+import { ANY_HOST } from './hostnames.ts';
+import { type GatewayResource, objectId } from './objects.ts';
+import type { Report } from './report.ts';
+
+export type WrittenListener = GatewayResource['body']['spec']['listeners'][number];
+
+/** A listener that has its port, with its place in the gateway's list. */
+export interface ClaimedListener {
+  readonly listener: WrittenListener;
+  readonly index: number;
+}
+
+interface Claim {
+  readonly gateway: string;
+  readonly transport: Port['transport'];
+  /** The name of the listener that has each host name. */
+  readonly owners: Map<string, string>;
+}
+
+const SERVED_PROTOCOLS = ['HTTP', 'HTTPS'];
+
+/**
+ * Gives out the ports of one process. Gateways are served by name and listeners in the order written; a
+ * listener that comes too late for its port is left out and reported.
+ */
+export class PortClaims {
+  readonly #claims = new Map<number, Claim>();
+  readonly #report: Report;
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  /** The listeners of the gateway that have their port. */
+  claim(gateway: GatewayResource): ClaimedListener[] {
+    const claimed: ClaimedListener[] = [];
+    for (const [index, listener] of gateway.body.spec.listeners.entries()) {
+      if (this.#isServed(gateway, listener, index) && this.#claimOne(gateway, listener, index)) {
+        claimed.push({ listener, index });
+      }
+    }
+    return claimed;
+  }
+
+  #isServed(gateway: GatewayResource, { protocol }: WrittenListener, index: number): boolean {
+    if (SERVED_PROTOCOLS.includes(protocol)) return true;
+    this.#report.warning(gateway, ['spec', 'listeners', index, 'protocol'], 'NotServedProtocol', {
+      message: 'this version does not serve the protocol yet, so the listener is left out',
+      found: protocol,
+      expected: SERVED_PROTOCOLS.join(' or '),
+    });
+    return false;
+  }
+
+  #claimOne(gateway: GatewayResource, listener: WrittenListener, index: number): boolean {
+    const { port } = listener;
+    const transport = transportOf(listener);
+    const claim = this.#claims.get(port) ?? { gateway: objectId(gateway), transport, owners: new Map() };
+    const path = ['spec', 'listeners', index];
+    if (claim.gateway !== objectId(gateway)) {
+      this.#report.error(gateway, [...path, 'port'], 'PortUnavailable', {
+        message: 'this listener is left out',
+        found: `port ${port}, which EdgeGateway ${claim.gateway} has already`,
+        expected: 'a port that no other gateway has',
+      });
+      return false;
+    }
+    if (claim.transport !== transport) {
+      this.#report.error(gateway, [...path, 'protocol'], 'ProtocolConflict', {
+        message: 'this listener is left out',
+        found: `${listener.protocol} on port ${port}, which a listener before it uses ${claim.transport === 'TLS' ? 'with' : 'without'} TLS`,
+        expected: 'another port',
+      });
+      return false;
+    }
+    const hostnames = listener.hostnames?.length ? listener.hostnames : [ANY_HOST];
+    for (const [place, hostname] of hostnames.entries()) {
+      const owner = claim.owners.get(hostname);
+      if (owner === undefined) continue;
+      const at = hostname === ANY_HOST ? path : [...path, 'hostnames', place];
+      this.#report.error(gateway, at, 'HostnameConflict', {
+        message: 'this listener is left out',
+        found: `${hostname === ANY_HOST ? 'every host' : hostname} on port ${port}, which listener ${owner} has already`,
+        expected: 'another port or other hostnames',
+      });
+      return false;
+    }
+    for (const hostname of hostnames) claim.owners.set(hostname, listener.name);
+    this.#claims.set(port, claim);
+    return true;
+  }
+}
+
+export function transportOf({ protocol }: WrittenListener): Port['transport'] {
+  if (protocol === 'UDP') return 'UDP';
+  return protocol === 'HTTPS' || protocol === 'TLS' ? 'TLS' : 'Cleartext';
+}
