@@ -14,7 +14,7 @@ createServer({ noDelay: true }, (socket) => {
   let open = false;
   let pendingBytes = 0;
   socket.on('error', () => socket.destroy());
-  socket.on('data', (chunk) => {
+  socket.on('data', (chunk: Buffer) => {
     let bytes = chunk.length;
     if (!open) {
       const end = chunk.indexOf(END_OF_HEAD);

@@ -50,7 +50,7 @@ function open(): Promise<Socket> {
   socket.on('close', () => reject(new Error('closed before the handshake was answered')));
   const expected = HANDSHAKE_ANSWER.subarray(0, 12);
   let head = Buffer.alloc(0);
-  socket.on('data', (chunk) => {
+  socket.on('data', (chunk: Buffer) => {
     head = Buffer.concat([head, chunk]);
     if (!head.includes(END_OF_HEAD)) return;
     if (!head.subarray(0, 12).equals(expected)) {
@@ -71,7 +71,7 @@ async function echo(): Promise<{ perSecond: number; p99Ms: number }> {
   for (const socket of sockets) {
     let missing = echoBytes;
     let sentAt = performance.now();
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       missing -= chunk.length;
       if (missing > 0) return;
       missing = echoBytes;
