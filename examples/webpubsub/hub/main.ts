@@ -1,0 +1,17 @@
+/**
+ * Runs the hub: `node examples/webpubsub/hub/main.ts`
+ *
+ *   PORT   where to listen (default: 9011)
+ */
+import { PubSubServer } from './server.ts';
+
+const hub = await PubSubServer.start({
+  hub: 'chat',
+  port: Number(process.env.PORT ?? 9011),
+  onEvent: (event, data) => `The hub got the event ${event} with ${JSON.stringify(data)}`,
+});
+console.log(`The hub listens on port ${hub.port}`);
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void hub.close().then(() => process.exit(0)));
+}
