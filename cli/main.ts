@@ -1,0 +1,77 @@
+/** The `sluice` command line. Exit codes: 0 done, 1 the configuration or its run failed, 2 wrong usage. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { parseHostPort } from './host-port.ts';
+
+const program = new Command('sluice')
+  .description('A gateway for real-time services, with exact limits on connections per user.')
+  .version(packageJson.version)
+  .showHelpAfterError('(sluice --help shows what there is)')
+  .exitOverride();
+
+const files = (): Option =>
+  new Option(
+    '-f, --file <path...>',
+    'YAML file, or folder with YAML files; may be repeated',
+  ).makeOptionMandatory();
+
+program
+  .command('run')
+  .description('Serve the gateways in the files on this machine, and follow changes of the files.')
+  .addOption(files())
+  .option(
+    '--admin <host:port>',
+    'address of the admin endpoints; port 0 picks one',
+    hostPort,
+    hostPort('127.0.0.1:9901'),
+  )
+  .option('--address <address>', 'address that listeners bind; :: opens them to the network', '127.0.0.1')
+  .addOption(
+    new Option('--log-format <format>', 'what the program itself says, on standard error')
+      .choices(['text', 'json'])
+      .default('text'),
+  )
+  .action(async (options) => {
+    const { run } = await import('./run.ts');
+    process.exitCode = await run(options);
+  });
+
+program
+  .command('validate')
+  .description('Check the files and say everything that is wrong with them.')
+  .addOption(files())
+  .addOption(output(['text', 'json']))
+  .action(async (options) => {
+    const { validate } = await import('./validate.ts');
+    process.exitCode = await validate(options);
+  });
+
+program
+  .command('translate')
+  .description('Print the snapshots that the files compile to; private values are hidden.')
+  .addOption(files())
+  .addOption(output(['yaml', 'json']))
+  .action(async (options) => {
+    const { translate } = await import('./translate.ts');
+    process.exitCode = await translate(options);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}
+
+function output(choices: readonly [string, ...string[]]): Option {
+  return new Option('-o, --output <format>', 'format of what is printed')
+    .choices(choices)
+    .default(choices[0]);
+}
+
+function hostPort(text: string): { host: string; port: number } {
+  const parsed = parseHostPort(text);
+  if (parsed === null)
+    throw new InvalidArgumentError('Expected HOST:PORT such as 127.0.0.1:9901 or [::1]:9901.');
+  return parsed;
+}

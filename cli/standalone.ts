@@ -1,0 +1,225 @@
+import type { AddressInfo } from 'node:net';
+import { type CompileResult, compile } from '../operator/compile/index.ts';
+import { type Diagnostic, formatDiagnostic, sortDiagnostics } from '../operator/resources/index.ts';
+import { FileSource } from '../operator/sources/files.ts';
+import { withLastGood } from '../operator/sources/last-good.ts';
+import type { SourceState } from '../operator/sources/source.ts';
+import { AdminServer, type AdminSource } from '../proxy/admin/server.ts';
+import { printableSnapshot } from '../proxy/config/encoding.ts';
+import type { Snapshot } from '../proxy/config/snapshot.ts';
+import { GatewayProxy } from '../proxy/gateway-proxy.ts';
+import { formatExposition, mergeReports } from '../proxy/telemetry/exposition.ts';
+import type { Log } from '../proxy/telemetry/log.ts';
+import { Metrics } from '../proxy/telemetry/metrics.ts';
+import type { PortFailure } from '../proxy/workers/topics.ts';
+
+export interface StandaloneOptions {
+  readonly files: readonly string[];
+  /** Address that listeners bind. */
+  readonly address: string;
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly log: Log;
+  readonly accessLogOutput: NodeJS.WritableStream;
+}
+
+/** What stands in the way of serving, or of serving all of it. */
+export interface Problem {
+  readonly severity: 'error' | 'warning';
+  readonly text: string;
+}
+
+/**
+ * Gateways on one machine without a cluster: files → compile → proxies in this process. Nothing in here decides
+ * anything that the operator or the proxy decide in a cluster.
+ */
+export class Standalone implements AdminSource {
+  readonly #options: StandaloneOptions;
+  readonly #source: FileSource;
+  readonly #metrics = new Metrics();
+  readonly #reloads;
+  readonly #lastReloadGood;
+  readonly #admin = new AdminServer(this);
+  readonly #proxies = new Map<string, GatewayProxy>();
+  #good: SourceState | null = null;
+  #problems: readonly Problem[] = [];
+  /** Reloads run one after the other; the newest state waits here while one runs. */
+  #next: SourceState | null = null;
+  #working: Promise<void> | null = null;
+  #stopping = false;
+
+  constructor(options: StandaloneOptions) {
+    this.#options = options;
+    this.#source = new FileSource(options.files);
+    this.#reloads = this.#metrics.counter(
+      'sluice_config_reloads_total',
+      'Changes of the configuration, by result.',
+      ['result'],
+    );
+    this.#lastReloadGood = this.#metrics
+      .gauge(
+        'sluice_config_last_reload_successful',
+        'Whether the newest configuration is without errors (1) or not (0).',
+      )
+      .labels();
+  }
+
+  /**
+   * Reads the files and serves them; follows their changes from then on.
+   * @returns the address of the admin endpoints
+   * @throws Error where there is nothing to serve, or the admin address cannot be had
+   */
+  async start(): Promise<AddressInfo> {
+    const address = await this.#admin.listen(this.#options.admin.host, this.#options.admin.port);
+    try {
+      await this.#reload(await this.#source.load());
+      if (this.#proxies.size === 0) throw new Error('nothing to serve: the files hold no valid EdgeGateway');
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    this.#source.watch((state) => this.#enqueue(state));
+    return address;
+  }
+
+  /** Lets go of what is open as each gateway's drain setting says, then ends. */
+  async drain(): Promise<void> {
+    this.#stopping = true;
+    this.#source.close();
+    await this.#working;
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.drain()));
+    await this.#admin.close();
+  }
+
+  /** Ends at once. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#source.close();
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.stop()));
+    await this.#admin.close();
+  }
+
+  get snapshots(): Snapshot[] {
+    return [...this.#proxies.values()]
+      .map(({ snapshot }) => snapshot)
+      .filter((snapshot) => snapshot !== null);
+  }
+
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  readiness(): { ready: boolean; reason: string } {
+    if (this.#stopping) return { ready: false, reason: 'draining' };
+    const counts = [...this.#proxies.values()].map((proxy) => proxy.readiness());
+    const ready = counts.reduce((sum, count) => sum + count.ready, 0);
+    const wanted = counts.reduce((sum, count) => sum + count.wanted, 0);
+    const reason = `${ready} of ${wanted} workers serve the newest configuration`;
+    return { ready: wanted > 0 && ready === wanted, reason };
+  }
+
+  async metrics(): Promise<string> {
+    const { reports } = await this.#collect(0);
+    return formatExposition(mergeReports([this.#metrics.report(), ...reports.map(({ metrics }) => metrics)]));
+  }
+
+  config(): unknown {
+    return { gateways: this.snapshots.map(printableSnapshot), problems: this.#problems };
+  }
+
+  async connections(limit: number): Promise<unknown> {
+    const { reports, missing } = await this.#collect(limit);
+    const holdings = [...this.#proxies.values()].map((proxy) => proxy.holdings(limit));
+    return {
+      total: reports.reduce((sum, report) => sum + report.connectionCount, 0),
+      connections: reports.flatMap(({ connections }) => connections).slice(0, limit),
+      counted: {
+        connections: holdings.reduce((sum, { connections }) => sum + connections, 0),
+        keys: holdings.reduce((sum, { keys }) => sum + keys, 0),
+        top: holdings.flatMap(({ top }) => top).slice(0, limit),
+      },
+      workersThatDidNotAnswer: missing,
+    };
+  }
+
+  pools(): unknown {
+    return [...this.#proxies.values()].flatMap((proxy) => proxy.pools());
+  }
+
+  async #collect(maxConnections: number): ReturnType<GatewayProxy['collect']> {
+    const all = await Promise.all([...this.#proxies.values()].map((proxy) => proxy.collect(maxConnections)));
+    return {
+      reports: all.flatMap(({ reports }) => reports),
+      missing: all.reduce((sum, { missing }) => sum + missing, 0),
+    };
+  }
+
+  #enqueue(state: SourceState): void {
+    this.#next = state;
+    this.#working ??= this.#work().finally(() => {
+      this.#working = null;
+    });
+  }
+
+  async #work(): Promise<void> {
+    while (this.#next !== null && !this.#stopping) {
+      const state = this.#next;
+      this.#next = null;
+      await this.#reload(state);
+    }
+  }
+
+  async #reload(state: SourceState): Promise<void> {
+    const { state: merged, diagnostics } = withLastGood(this.#good, state);
+    const compiled = compile({ resources: merged.resources, now: Date.now() });
+    this.#good = merged;
+    const failures = await this.#serve(compiled);
+    this.#tell(sortDiagnostics([...diagnostics, ...compiled.diagnostics]), failures);
+  }
+
+  /** Has a proxy for each gateway, and none for a gateway that left. */
+  async #serve({ snapshots }: CompileResult): Promise<PortFailure[]> {
+    const wanted = new Map(snapshots.map((snapshot) => [gatewayKey(snapshot), snapshot]));
+    for (const [key, proxy] of this.#proxies) {
+      if (wanted.has(key)) continue;
+      this.#proxies.delete(key);
+      this.#options.log.info('the gateway is gone from the files: draining it', { gateway: key });
+      void proxy.drain();
+    }
+    const failures: PortFailure[] = [];
+    for (const [key, snapshot] of wanted) {
+      let proxy = this.#proxies.get(key);
+      if (proxy === undefined) {
+        const { address, log, accessLogOutput } = this.#options;
+        proxy = new GatewayProxy({ address, log, metrics: this.#metrics, accessLogOutput });
+        this.#proxies.set(key, proxy);
+      } else if (proxy.isServing(snapshot)) continue;
+      failures.push(...(await proxy.apply(snapshot)));
+      this.#options.log.info('serving', { gateway: key, snapshot: snapshot.hash.slice(0, 12) });
+    }
+    return failures;
+  }
+
+  #tell(diagnostics: readonly Diagnostic[], failures: readonly PortFailure[]): void {
+    this.#problems = [
+      ...diagnostics.map((diagnostic) => ({
+        severity: diagnostic.severity,
+        text: formatDiagnostic(diagnostic),
+      })),
+      ...failures.map(({ listeners, message }) => ({
+        severity: 'error' as const,
+        text: `listener ${listeners.join(', ')}: ${message}`,
+      })),
+    ];
+    for (const { severity, text } of this.#problems) {
+      if (severity === 'error') this.#options.log.error(text);
+      else this.#options.log.warn(text);
+    }
+    const good = this.#problems.every(({ severity }) => severity !== 'error');
+    this.#lastReloadGood.set(good ? 1 : 0);
+    this.#reloads.labels(good ? 'good' : 'errors').add();
+  }
+}
+
+function gatewayKey({ gateway }: Snapshot): string {
+  return `${gateway.namespace}/${gateway.name}`;
+}

@@ -1,0 +1,33 @@
+import { compile } from '../operator/compile/index.ts';
+import { type Diagnostic, formatDiagnostic, sortDiagnostics } from '../operator/resources/index.ts';
+import { FileSource } from '../operator/sources/files.ts';
+
+export interface ValidateOptions {
+  readonly file: readonly string[];
+  readonly output: 'text' | 'json';
+}
+
+/** `sluice validate`: everything that is wrong, all at once. @returns 0 without errors, 1 with */
+export async function validate({ file, output }: ValidateOptions): Promise<number> {
+  const state = await new FileSource(file).load();
+  const { diagnostics } = compile({ resources: state.resources, now: Date.now() });
+  const all = sortDiagnostics([...state.diagnostics, ...diagnostics]);
+  const errors = all.filter(({ severity }) => severity === 'error').length;
+  if (output === 'json') console.log(JSON.stringify({ valid: errors === 0, diagnostics: all }, null, 2));
+  else {
+    printDiagnostics(all, process.stdout);
+    console.log(
+      `${count(state.resources.length, 'object')}, ${count(errors, 'error')}, ${count(all.length - errors, 'warning')}`,
+    );
+  }
+  return errors === 0 ? 0 : 1;
+}
+
+/** One line each. */
+export function printDiagnostics(diagnostics: readonly Diagnostic[], stream: NodeJS.WritableStream): void {
+  for (const diagnostic of diagnostics) stream.write(`${formatDiagnostic(diagnostic)}\n`);
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
