@@ -24,7 +24,8 @@ export function isPreflight(request: RequestView): boolean {
   );
 }
 
-const RESPONSE_FIELDS: ReadonlySet<string> = new Set([
+/** What is the gateway's alone to say. Lower case. */
+export const CORS_RESPONSE_FIELDS: ReadonlySet<string> = new Set([
   'access-control-allow-origin',
   'access-control-allow-credentials',
   'access-control-allow-methods',
@@ -52,13 +53,13 @@ class Policy implements CorsPolicy {
     // A cache must keep answers to different origins apart, unless all get the same one.
     const varies = !this.#anyOrigin || cors.allowCredentials;
     this.#vary = varies ? [{ name: 'Vary', value: 'Origin' }] : [];
-    this.#refused = headerEdit(RESPONSE_FIELDS, this.#vary);
+    this.#refused = headerEdit(CORS_RESPONSE_FIELDS, this.#vary);
   }
 
   responseEdit(request: RequestView): HeaderEdit {
     const origin = request.headers.get('origin');
     if (origin === undefined || !this.#allows(origin)) return this.#refused;
-    return headerEdit(RESPONSE_FIELDS, [...this.#common(origin), ...this.#vary]);
+    return headerEdit(CORS_RESPONSE_FIELDS, [...this.#common(origin), ...this.#vary]);
   }
 
   preflight(request: RequestView): readonly Header[] {

@@ -1,4 +1,5 @@
 import type { Header, HeaderModifier } from '../config/snapshot.ts';
+import { isEditable } from '../http/codec/edit.ts';
 import { fieldLine } from '../http/codec/headers.ts';
 
 /**
@@ -15,24 +16,9 @@ export interface HeaderEdit {
 }
 
 /**
- * Fields that frame a message, belong to one connection, or choose the backend: a modifier that names one is to be
- * refused when the configuration is compiled. Lower case.
- */
-export const PROTECTED_FIELDS: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-/**
  * Several modifiers, the later ones acting on what the earlier ones left, as one edit; `null` when nothing changes.
- * Protected fields are passed over: no configuration may break the framing of messages.
+ * Fields that frame a message or belong to one
+ * connection are passed over: no configuration may break the framing of messages.
  */
 export function compileHeaderEdit(...modifiers: readonly (HeaderModifier | null)[]): HeaderEdit | null {
   const dropped = new Set<string>();
@@ -41,19 +27,19 @@ export function compileHeaderEdit(...modifiers: readonly (HeaderModifier | null)
     if (modifier === null) continue;
     for (const name of modifier.remove) {
       const lower = name.toLowerCase();
-      if (PROTECTED_FIELDS.has(lower)) continue;
+      if (!isEditable(lower)) continue;
       dropped.add(lower);
       appended.delete(lower);
     }
     for (const header of modifier.set) {
       const lower = header.name.toLowerCase();
-      if (PROTECTED_FIELDS.has(lower)) continue;
+      if (!isEditable(lower)) continue;
       dropped.add(lower);
       appended.set(lower, [header]);
     }
     for (const header of modifier.add) {
       const lower = header.name.toLowerCase();
-      if (PROTECTED_FIELDS.has(lower)) continue;
+      if (!isEditable(lower)) continue;
       const list = appended.get(lower);
       if (list === undefined) appended.set(lower, [header]);
       else list.push(header);
