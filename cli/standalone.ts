@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { type CompileResult, compile } from '../operator/compile/index.ts';
 import { type Diagnostic, formatDiagnostic, sortDiagnostics } from '../operator/resources/index.ts';
@@ -39,6 +40,8 @@ export class Standalone implements AdminSource {
   readonly #reloads;
   readonly #lastReloadGood;
   readonly #admin = new AdminServer(this);
+  /** New with each start: a client of before is then balanced anew. */
+  readonly #affinityKey = new Uint8Array(randomBytes(32));
   readonly #proxies = new Map<string, GatewayProxy>();
   #good: SourceState | null = null;
   #problems: readonly Problem[] = [];
@@ -182,7 +185,7 @@ export class Standalone implements AdminSource {
     for (const [key, proxy] of this.#proxies) {
       if (wanted.has(key)) continue;
       this.#proxies.delete(key);
-      this.#options.log.info('the gateway is gone from the files: draining it', { gateway: key });
+      this.#options.log.info({ gateway: key }, 'the gateway is gone from the files: draining it');
       void proxy.drain();
     }
     const failures: PortFailure[] = [];
@@ -190,11 +193,17 @@ export class Standalone implements AdminSource {
       let proxy = this.#proxies.get(key);
       if (proxy === undefined) {
         const { address, log, accessLogOutput } = this.#options;
-        proxy = new GatewayProxy({ address, log, metrics: this.#metrics, accessLogOutput });
+        proxy = new GatewayProxy({
+          address,
+          affinityKey: this.#affinityKey,
+          log,
+          metrics: this.#metrics,
+          accessLogOutput,
+        });
         this.#proxies.set(key, proxy);
       } else if (proxy.isServing(snapshot)) continue;
       failures.push(...(await proxy.apply(snapshot)));
-      this.#options.log.info('serving', { gateway: key, snapshot: snapshot.hash.slice(0, 12) });
+      this.#options.log.info({ gateway: key, snapshot: snapshot.hash.slice(0, 12) }, 'serving');
     }
     return failures;
   }

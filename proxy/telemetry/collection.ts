@@ -1,11 +1,47 @@
-import type { ConnectionSummary } from '../connections/registry.ts';
+import type { ConnectionEntry, ConnectionKind } from '../connections/registry.ts';
 import { type Channel, topic, type WorkerChannel } from '../workers/channel.ts';
 import type { MetricReport } from './metrics.ts';
+
+/** An open connection as the admin page shows it. */
+export interface ConnectionSummary {
+  readonly kind: ConnectionKind;
+  readonly listener: string;
+  readonly port: number;
+  readonly rule: string | null;
+  readonly pool: string | null;
+  readonly endpoint: string | null;
+  readonly clientAddress: string;
+  readonly userId: string | null;
+  readonly openMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** @param nowMs by the clock of {@link ConnectionEntry.openedAtMs} */
+export function summarize(entry: ConnectionEntry, nowMs: number): ConnectionSummary {
+  const { kind, listener, port, rule, pool, clientAddress, userId, bytesIn, bytesOut } = entry;
+  return {
+    kind,
+    listener,
+    port,
+    rule,
+    pool,
+    endpoint: entry.endpoint?.id ?? null,
+    clientAddress,
+    userId,
+    openMs: Math.round(nowMs - entry.openedAtMs),
+    bytesIn,
+    bytesOut,
+  };
+}
 
 /** What a worker tells when asked: for `/metrics`, `/connections` and the admin page. */
 export interface WorkerReport {
   readonly metrics: readonly MetricReport[];
+  /** The oldest, as many as were asked for. */
   readonly connections: readonly ConnectionSummary[];
+  /** How many there are in all. */
+  readonly connectionCount: number;
 }
 
 const ask = topic<{ readonly id: number; readonly maxConnections: number }>('telemetry.ask');

@@ -3,13 +3,18 @@ import type { Channel, WorkerChannel } from '../workers/channel.ts';
 import { topic } from '../workers/channel.ts';
 
 /** Fields of a log line: never tokens, cookies, keys or query strings. */
-export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+export type LogFields = Readonly<Record<string, unknown>>;
 
-/** What the program says to its operator: rare, each line worth reading. */
+interface LogLine {
+  (message: string): void;
+  (fields: LogFields, message: string): void;
+}
+
+/** What the program says to its operator: rare, each line worth reading. Shaped as a pino logger. */
 export interface Log {
-  info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
+  readonly info: LogLine;
+  readonly warn: LogLine;
+  readonly error: LogLine;
 }
 
 type Level = 'info' | 'warn' | 'error';
@@ -23,11 +28,13 @@ interface Line {
 const logLine = topic<Line>('telemetry.log');
 
 function logOf(write: (line: Line) => void): Log {
-  return {
-    info: (message, fields = {}) => write({ level: 'info', message, fields }),
-    warn: (message, fields = {}) => write({ level: 'warn', message, fields }),
-    error: (message, fields = {}) => write({ level: 'error', message, fields }),
-  };
+  const at =
+    (level: Level): LogLine =>
+    (first: string | LogFields, message?: string) => {
+      if (typeof first === 'string') write({ level, message: first, fields: {} });
+      else write({ level, message: message ?? '', fields: first });
+    };
+  return { info: at('info'), warn: at('warn'), error: at('error') };
 }
 
 /** JSON lines on standard error, for machines. */
@@ -56,6 +63,6 @@ export function workerLog(channel: Channel): Log {
 /** Prints a worker's lines in the main thread's log. */
 export function forwardWorkerLog(channel: WorkerChannel, log: Log): void {
   channel.on(logLine, ({ level, message, fields }) =>
-    log[level](message, { ...fields, worker: channel.workerId }),
+    log[level]({ ...fields, worker: channel.workerId }, message),
   );
 }

@@ -42,6 +42,7 @@ interface Member {
 
 /** Keeps the data-path workers: as many as wanted, on the newest snapshot, replaced when one crashes. */
 export class Supervisor {
+  readonly #address: string;
   readonly #features: readonly WorkerFeature[];
   readonly #log: Log;
   readonly #restarts: Counter;
@@ -59,10 +60,12 @@ export class Supervisor {
   #stopping = false;
 
   constructor(options: {
+    readonly address: string;
     readonly features: readonly WorkerFeature[];
     readonly log: Log;
     readonly metrics: Metrics;
   }) {
+    this.#address = options.address;
     this.#features = options.features;
     this.#log = options.log;
     this.#restarts = options.metrics
@@ -144,7 +147,12 @@ export class Supervisor {
 
   #start(): void {
     const workerId = this.#nextWorkerId++;
-    const start: WorkerStart = { workerId, ticketKeys: this.#ticketKeys, reusePort: this.#reusePort };
+    const start: WorkerStart = {
+      workerId,
+      address: this.#address,
+      ticketKeys: this.#ticketKeys,
+      reusePort: this.#reusePort,
+    };
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
       workerData: start,
       name: `sluice-worker-${workerId}`,
@@ -169,10 +177,13 @@ export class Supervisor {
     channel.on(workerDrained, () => member.drained.resolve());
     for (const feature of this.#features) feature.addWorker(channel);
     worker.on('error', (error) => {
-      this.#log.error('a data-path worker crashed', {
-        worker: workerId,
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
+      this.#log.error(
+        {
+          worker: workerId,
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        },
+        'a data-path worker crashed',
+      );
     });
     worker.once('exit', () => this.#exited(member));
     channel.post(applySnapshot, { generation: this.#generation, snapshot: this.#snapshot });
@@ -188,10 +199,13 @@ export class Supervisor {
     this.#restarts.add();
     if (performance.now() - member.startedAtMs > STABLE_AFTER_MS)
       this.#restartDelayMs = RESTART_DELAY_MS.first;
-    this.#log.warn('a data-path worker is being replaced', {
-      worker: member.channel.workerId,
-      delayMs: this.#restartDelayMs,
-    });
+    this.#log.warn(
+      {
+        worker: member.channel.workerId,
+        delayMs: this.#restartDelayMs,
+      },
+      'a data-path worker is being replaced',
+    );
     this.#restartTimer ??= setTimeout(() => {
       this.#restartTimer = undefined;
       this.#scale();

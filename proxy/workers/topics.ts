@@ -28,6 +28,8 @@ export const workerDrained = topic<null>('runtime.drained');
 /** What a worker is born with. */
 export interface WorkerStart {
   readonly workerId: number;
+  /** Address that listeners bind. */
+  readonly address: string;
   /** TLS session ticket keys (48 bytes) that all workers share, so that a client may resume at any of them. */
   readonly ticketKeys: Uint8Array;
   /** Whether several workers listen on the same port. */

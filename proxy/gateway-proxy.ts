@@ -1,0 +1,154 @@
+import { JwksKeeper } from './authentication/jwks-keeper.ts';
+import { encodeSnapshot } from './config/encoding.ts';
+import type { Port, Snapshot } from './config/snapshot.ts';
+import { CounterService } from './counter/counter-service.ts';
+import { describeKey } from './firewall/key.ts';
+import { PoolManager } from './pools/manager.ts';
+import type { PoolStatus } from './pools/status.ts';
+import { AccessLogPrinter } from './telemetry/access-log-batch.ts';
+import { Collector, type WorkerReport } from './telemetry/collection.ts';
+import { forwardWorkerLog, type Log } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { portFailure } from './workers/ports.ts';
+import { Supervisor } from './workers/supervisor.ts';
+import type { PortFailure } from './workers/topics.ts';
+
+export interface GatewayProxyOptions {
+  /** Address that listeners bind, e.g. `127.0.0.1` or `::`. */
+  readonly address: string;
+  /** Keys the values of affinity cookies (32 bytes). */
+  readonly affinityKey: Uint8Array;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Where access-log lines go. */
+  readonly accessLogOutput: NodeJS.WritableStream;
+}
+
+export interface Holdings {
+  /** Connections that are counted by at least one rule. */
+  readonly connections: number;
+  readonly keys: number;
+  readonly top: readonly {
+    readonly ruleList: string;
+    readonly rule: string;
+    readonly key: string;
+    readonly count: number;
+  }[];
+}
+
+/** The proxy of one gateway: the main-thread half, which owns the workers that carry the traffic. */
+export class GatewayProxy {
+  readonly #options: GatewayProxyOptions;
+  readonly #pools: PoolManager;
+  readonly #jwks: JwksKeeper;
+  readonly #counter: CounterService;
+  readonly #collector = new Collector();
+  readonly #supervisor: Supervisor;
+  #snapshot: Snapshot | null = null;
+  #openPorts = new Set<string>();
+  #unopened = 0;
+
+  constructor(options: GatewayProxyOptions) {
+    this.#options = options;
+    const { log, metrics } = options;
+    this.#pools = new PoolManager({ metrics, log, affinityKey: options.affinityKey });
+    this.#jwks = new JwksKeeper({ metrics, log });
+    this.#counter = new CounterService({ metrics });
+    const accessLog = new AccessLogPrinter({ output: options.accessLogOutput, metrics });
+    this.#supervisor = new Supervisor({
+      address: options.address,
+      features: [
+        this.#pools,
+        this.#jwks,
+        this.#counter,
+        this.#collector,
+        accessLog,
+        { addWorker: (channel) => forwardWorkerLog(channel, log) },
+      ],
+      log,
+      metrics,
+    });
+  }
+
+  get snapshot(): Snapshot | null {
+    return this.#snapshot;
+  }
+
+  /** Whether applying the snapshot would change nothing. */
+  isServing(snapshot: Snapshot): boolean {
+    return this.#snapshot?.hash === snapshot.hash && this.#unopened === 0;
+  }
+
+  /** Serves a snapshot; resolves when every worker does, with the ports that could not be opened. */
+  async apply(snapshot: Snapshot): Promise<readonly PortFailure[]> {
+    const failures = await this.#newPortFailures(snapshot.ports);
+    const failed = new Set(failures.map(({ port }) => port));
+    const served: Snapshot = { ...snapshot, ports: snapshot.ports.filter(({ port }) => !failed.has(port)) };
+    await this.#pools.apply(served.pools);
+    this.#jwks.apply(served.authentications);
+    failures.push(...(await this.#supervisor.apply(encodeSnapshot(served), served.settings.workers)));
+    const unopened = new Set(failures.map(({ port }) => port));
+    this.#unopened = unopened.size;
+    this.#openPorts = new Set(snapshot.ports.filter(({ port }) => !unopened.has(port)).map(portKey));
+    this.#snapshot = snapshot;
+    return failures;
+  }
+
+  readiness(): { readonly ready: number; readonly wanted: number } {
+    return this.#supervisor.readiness();
+  }
+
+  pools(): readonly PoolStatus[] {
+    return this.#pools.status();
+  }
+
+  /** Who holds how many connections by which rule, the fullest first. For people: it names users. */
+  holdings(limit: number): Holdings {
+    const { connections, keys, top } = this.#counter.summary(limit);
+    return {
+      connections,
+      keys,
+      top: top.map(({ key, count }) => {
+        const { ruleList, ruleType, claimName, value } = describeKey(key);
+        return {
+          ruleList,
+          rule: claimName === null ? ruleType : `${ruleType} (${claimName})`,
+          key: value,
+          count,
+        };
+      }),
+    };
+  }
+
+  collect(maxConnections: number): Promise<{ reports: WorkerReport[]; missing: number }> {
+    return this.#collector.collect(maxConnections);
+  }
+
+  /** For tests of what comes back after a worker crashed. */
+  get supervisor(): Supervisor {
+    return this.#supervisor;
+  }
+
+  /** Accepts nothing new, lets go of what is open as the gateway's drain setting says, then ends. */
+  async drain(): Promise<void> {
+    if (this.#snapshot !== null) await this.#supervisor.drain(this.#snapshot.settings.drain);
+    await this.stop();
+  }
+
+  /** Ends at once. */
+  async stop(): Promise<void> {
+    await this.#supervisor.stop();
+    this.#pools.stop();
+    this.#jwks.stop();
+  }
+
+  async #newPortFailures(ports: readonly Port[]): Promise<PortFailure[]> {
+    const fresh = ports.filter((port) => port.transport !== 'UDP' && !this.#openPorts.has(portKey(port)));
+    const failures = await Promise.all(fresh.map((port) => portFailure(port, this.#options.address)));
+    return failures.filter((failure) => failure !== null);
+  }
+}
+
+function portKey(port: Port): string {
+  return `${port.transport === 'UDP' ? 'udp' : 'tcp'}:${port.port}`;
+}
