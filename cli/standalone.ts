@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { type CompileResult, compile } from '../operator/compile/index.ts';
-import { type Diagnostic, formatDiagnostic, sortDiagnostics } from '../operator/resources/index.ts';
-import { FileSource } from '../operator/sources/files.ts';
-import { withLastGood } from '../operator/sources/last-good.ts';
-import type { SourceState } from '../operator/sources/source.ts';
+import { type Diagnostic, formatDiagnostic } from '../operator/resources/index.ts';
+import {
+  type Configuration,
+  FileSource,
+  nextConfiguration,
+  type SourceState,
+} from '../operator/sources/index.ts';
 import { AdminServer, type AdminSource } from '../proxy/admin/server.ts';
 import { printableSnapshot } from '../proxy/config/encoding.ts';
 import type { Snapshot } from '../proxy/config/snapshot.ts';
@@ -43,7 +45,7 @@ export class Standalone implements AdminSource {
   /** New with each start: a client of before is then balanced anew. */
   readonly #affinityKey = new Uint8Array(randomBytes(32));
   readonly #proxies = new Map<string, GatewayProxy>();
-  #good: SourceState | null = null;
+  #configuration: Configuration | null = null;
   #problems: readonly Problem[] = [];
   /** Reloads run one after the other; the newest state waits here while one runs. */
   #next: SourceState | null = null;
@@ -172,15 +174,13 @@ export class Standalone implements AdminSource {
   }
 
   async #reload(state: SourceState): Promise<void> {
-    const { state: merged, diagnostics } = withLastGood(this.#good, state);
-    const compiled = compile({ resources: merged.resources, now: Date.now() });
-    this.#good = merged;
-    const failures = await this.#serve(compiled);
-    this.#tell(sortDiagnostics([...diagnostics, ...compiled.diagnostics]), failures);
+    this.#configuration = nextConfiguration(this.#configuration, state, Date.now());
+    const failures = await this.#serve(this.#configuration);
+    this.#tell(this.#configuration.diagnostics, failures);
   }
 
   /** Has a proxy for each gateway, and none for a gateway that left. */
-  async #serve({ snapshots }: CompileResult): Promise<PortFailure[]> {
+  async #serve({ snapshots }: Configuration): Promise<PortFailure[]> {
     const wanted = new Map(snapshots.map((snapshot) => [gatewayKey(snapshot), snapshot]));
     for (const [key, proxy] of this.#proxies) {
       if (wanted.has(key)) continue;
