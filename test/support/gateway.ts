@@ -1,5 +1,5 @@
 /** The gateway as a process of its own, with configuration files made for one test. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,9 +14,6 @@ import { type RunningProcess, startProcess } from './processes.ts';
 const projectFile = (relative: string): string =>
   fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 const CLI = projectFile('cli/main.ts');
-
-/** Whether there is a gateway to test. */
-export const gatewayExists = existsSync(projectFile('cli/run.ts'));
 
 export interface Resource {
   readonly apiVersion: string;
@@ -45,6 +42,15 @@ export const ruleList = (
 
 export const secret = (name: string, stringData: Readonly<Record<string, string>>): Resource =>
   ({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData }) as Resource;
+
+export const tlsSecret = (name: string, certificate: string, key: string): Resource =>
+  ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name },
+    type: 'kubernetes.io/tls',
+    stringData: { 'tls.crt': certificate, 'tls.key': key },
+  }) as Resource;
 
 export const configMap = (name: string, data: Readonly<Record<string, string>>): Resource =>
   ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data }) as Resource;
