@@ -1,5 +1,5 @@
 /** Structural schemas of Kubernetes, checked by ajv. */
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { Ajv, type AnySchemaObject, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Schema } from './schemas.ts';
 
 /** Two entries of a list that must differ. */
@@ -28,8 +28,8 @@ ajv.addKeyword({
   keyword: 'pattern',
   type: 'string',
   schemaType: 'string',
-  compile(pattern: string, parent: Schema) {
-    const maxLength = parent.maxLength ?? Number.POSITIVE_INFINITY;
+  compile(pattern: string, parent: AnySchemaObject) {
+    const { maxLength = Number.POSITIVE_INFINITY } = parent as Schema;
     const expression = new RegExp(pattern, 'u');
     // Beyond the limit maxLength has its say.
     return (text: string) => text.length > maxLength * 2 || expression.test(text);

@@ -7,7 +7,7 @@ export function describeSchema(schema: Schema): string {
   if (schema['x-kubernetes-int-or-string']) return sentenceOfType(schema) ?? 'an integer or a string';
   if (schema.enum) {
     const values = schema.enum.map(quoteIfNeeded);
-    return values.length === 1 ? values[0]! : `one of ${anyOf(values)}`;
+    return values.length < 3 ? anyOf(values) : `one of ${anyOf(values)}`;
   }
   switch (schema.type) {
     case 'integer':

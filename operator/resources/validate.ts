@@ -154,8 +154,9 @@ function explain(resource: Resource, error: ErrorObject, path: FieldPath, root: 
     case 'maximum':
       return finding('WrongRange');
     case 'minLength':
-    case 'maxLength':
       return finding('WrongLength');
+    case 'maxLength':
+      return finding('WrongLength', `${[...(error.data as string)].length} characters`);
     case 'minItems':
     case 'maxItems': {
       const { length } = error.data as unknown[];

@@ -12,6 +12,7 @@ import {
   parseAllDocuments,
   type Scalar,
   type ScalarTag,
+  visit,
   type YAMLError,
 } from 'yaml';
 import type { FieldPath, Source } from './types.ts';
@@ -74,15 +75,20 @@ function read(document: Document.Parsed, lines: LineCounter, file: string): Yaml
     if (isDeeper(value, maxDepth)) return { value: undefined, source, problems: [{ ...tooDeep, ...start }] };
     return { value, source, problems };
   } catch (error) {
-    // What the library throws here is about the text: aliases that multiply or lead back to themselves,
-    // merge keys on something else than a map, or recursion too deep for the stack.
-    const problem = error instanceof RangeError ? tooDeep : badAlias;
-    return { value: undefined, source, problems: [{ ...problem, ...start }] };
+    // What the library throws here is about the text: aliases to nothing, aliases that multiply, merge keys
+    // on something else than a map, or recursion too deep for the stack.
+    if (error instanceof RangeError)
+      return { value: undefined, source, problems: [{ ...tooDeep, ...start }] };
+    return {
+      value: undefined,
+      source,
+      problems: [danglingAlias(document, lines) ?? { ...badAlias, ...start }],
+    };
   }
 }
 
 /**
- * Plain scalars that YAML 1.1, which the Kubernetes tools still read, takes for booleans and octal numbers.
+ * Plain scalars that YAML 1.1, which the Kubernetes tools still read, takes for booleans and numbers.
  * Read them the same way here, so that `mode: off` is refused on the laptop and not only by the API server.
  */
 const kubernetesScalars: ScalarTag[] = [
@@ -95,10 +101,17 @@ const kubernetesScalars: ScalarTag[] = [
   {
     tag: 'tag:yaml.org,2002:int',
     default: true,
-    test: /^[-+]?0[0-7]+$/,
-    resolve: (text) => Number.parseInt(text, 8),
+    test: /^[-+]?(?:0b[01_]+|0[0-7_]+|[1-9][0-9_]*_[0-9_]*)$/,
+    resolve: (text) => integerOf(text.replaceAll('_', '')),
   },
 ];
+
+function integerOf(text: string): number {
+  const sign = text.startsWith('-') ? -1 : 1;
+  const digits = text.replace(/^[-+]/, '');
+  if (digits.startsWith('0b')) return sign * Number.parseInt(digits.slice(2), 2);
+  return sign * Number.parseInt(digits, digits.startsWith('0') ? 8 : 10);
+}
 
 /** Warnings that Kubernetes' own parser treats as errors, or that change what the author meant. */
 function isMistake(warning: YAMLError): boolean {
@@ -109,12 +122,25 @@ const tooLarge = { code: 'TooLarge' as const, line: 1, column: 1 };
 const tooDeep = { ...tooLarge, message: `maps and lists are nested deeper than ${maxDepth} levels` };
 const badAlias = {
   ...tooLarge,
-  message: `aliases (*name) or merge keys (<<) lead in a circle, to something that is not a map, or to more than ${maxAliasCount} copies`,
+  message: `aliases (*name) or merge keys (<<) lead to something that is not a map, or to more than ${maxAliasCount} copies`,
 };
+
+function danglingAlias(document: Document.Parsed, lines: LineCounter): YamlProblem | undefined {
+  let problem: YamlProblem | undefined;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document)) return undefined;
+      const message = 'an alias (*name) refers to an anchor (&name) that does not stand above it';
+      problem = { code: 'InvalidSyntax', message, ...placeOf(lines, alias.range?.[0] ?? 0) };
+      return visit.BREAK;
+    },
+  });
+  return problem;
+}
 
 /** The library's own texts may quote the document, and with it a secret; these do not. */
 const sentences: Partial<Record<YAMLError['code'], string>> = {
-  BAD_ALIAS: 'an alias (*name) refers to an anchor (&name) that does not stand above it',
+  BAD_ALIAS: 'an alias (*) has no name, or one that ends in a colon',
   BAD_DQ_ESCAPE: 'a text in double quotes holds an escape sequence (\\) that does not exist',
   BAD_INDENT: 'the indentation does not fit the lines above',
   BAD_SCALAR_START: 'a text that begins with @ or ` must be quoted',
