@@ -1,0 +1,37 @@
+import { performance } from 'node:perf_hooks';
+
+/**
+ * Time as the data path sees it. Deadlines are numbers that a common tick compares, so that a request sets no timer:
+ * a deadline is noticed up to {@link TICK_MS} late, never early.
+ */
+export interface Clock {
+  /** Milliseconds, monotonic, from an arbitrary origin. */
+  now(): number;
+  /** Calls back about every {@link TICK_MS}. Returns how to stop it. */
+  everyTick(callback: (nowMs: number) => void): () => void;
+  /** Calls back once; for the few waits that are too short for ticks. Returns how to cancel it. */
+  after(delayMs: number, callback: () => void): () => void;
+}
+
+export const TICK_MS = 100;
+
+/** A deadline that is not set. */
+export const NEVER = Number.POSITIVE_INFINITY;
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  everyTick(callback) {
+    const timer = setInterval(() => callback(performance.now()), TICK_MS);
+    timer.unref();
+    return () => clearInterval(timer);
+  },
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** When something that may last `timeoutMs` from now is over; 0 is no limit. */
+export function deadlineAfter(nowMs: number, timeoutMs: number): number {
+  return timeoutMs === 0 ? NEVER : nowMs + timeoutMs;
+}

@@ -1,0 +1,669 @@
+import type { Socket } from 'node:net';
+import type { CloseReason, ConnectionEntry, ConnectionKind } from '../connections/registry.ts';
+import { clientAddressOf, forwardedLines } from '../filters/forwarded.ts';
+import type { Endpoint } from '../pools/endpoint.ts';
+import { type Answer, http1Answer, http1Refusal, type Reason, reasonOfCodecStatus } from './answers.ts';
+import { type BodyReader, bodyReader } from './codec/body.ts';
+import { CHUNK_END, chunkHeader, LAST_CHUNK } from './codec/chunked.ts';
+import type { HeaderPlan } from './codec/edit.ts';
+import { RequestHead, type ResponseHead } from './codec/head.ts';
+import { hostOf } from './codec/host.ts';
+import { normalizePath } from './codec/path.ts';
+import { scanRequestHead } from './codec/scan.ts';
+import {
+  CHUNKED_LINE,
+  CONNECTION_CLOSE_LINE,
+  CONNECTION_KEEP_ALIVE_LINE,
+  contentLengthLine,
+  framingLines,
+  upgradeLines,
+  writeRequestHead,
+  writeResponseHead,
+} from './codec/write.ts';
+import type { ExchangeDownstream, SwitchedClient } from './downstream.ts';
+import { type Arrival, Exchange, type ServingState } from './exchange.ts';
+import { Http1Request } from './http1-request.ts';
+import { Output } from './output.ts';
+import type { HttpServices } from './services.ts';
+
+const STAGE = {
+  /** Between requests, or in the middle of a head. */
+  head: 0,
+  exchange: 1,
+  /** The answer is sent, the rest of the request body is read away. */
+  discarding: 2,
+  /** Our side is closed: what the client still sends is read away so that it can read the answer. */
+  lingering: 3,
+  closed: 4,
+} as const;
+
+/** How much of an unwanted request body is read away to keep a connection. */
+const MAX_DISCARDED_BYTES = 65_536;
+/** How long, and how many bytes of, a client is listened to after the last answer (RFC 9112 §9.6). */
+const LINGER_MS = 2000;
+const MAX_LINGER_BYTES = 1_048_576;
+
+/** What a connection needs of its server side. */
+export interface ConnectionOwner {
+  readonly services: HttpServices;
+  /** What new requests are served by; changes on a reload. */
+  readonly state: ServingState;
+  readonly draining: boolean;
+  nextConnectionId(): number;
+  closed(connection: DownstreamConnection): void;
+}
+
+/**
+ * One client connection by HTTP/1.x. Requests are served one after the other, so that answers keep their order;
+ * what a client sends ahead waits here, and beyond a limit in its own socket.
+ */
+export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry {
+  readonly id: number;
+  readonly openedAtMs: number;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #output: Output;
+  readonly #arrival: Arrival;
+  readonly #peerAddress: string;
+  readonly #scheme: 'http' | 'https';
+
+  #stage: number = STAGE.head;
+  #state: ServingState;
+  /** Received and not yet used: `#buffer` from `#position` on. */
+  #buffer: Buffer | null = null;
+  #position = 0;
+  #processing = false;
+  #paused = false;
+  #clientEnded = false;
+
+  readonly #head = new RequestHead();
+  #headBegun = false;
+  #request: Http1Request | null = null;
+  #exchange: Exchange | null = null;
+  #requestBody: BodyReader | null = null;
+  #bodyWanted = false;
+  #continueSent = false;
+  #discarded = 0;
+
+  /** Of the answer in progress. */
+  #responded = false;
+  #closing = false;
+  #closeRequested = false;
+  /** Body bytes are framed anew: as chunks, or bare where the connection's end delimits them. */
+  #reframe: 'no' | 'chunked' | 'bare' = 'no';
+  #bodyless = false;
+
+  /** Per request: where the connection's byte counts stood at its beginning. */
+  #bytesRead = 0;
+  #bytesReadBefore = 0;
+  #bytesWrittenBefore = 0;
+
+  // Frequent values of this connection.
+  #lastAuthority: string | null = null;
+  #lastHost = '';
+  #lastForwarded = '';
+
+  /** Since when the present wait lasts, by ticks; 0 is to be set at the next one. */
+  #sinceMs = 0;
+  #blockedSinceMs = 0;
+  #served = 0;
+
+  constructor(owner: ConnectionOwner, socket: Socket, arrival: Arrival, peerAddress: string) {
+    this.#owner = owner;
+    this.#state = owner.state;
+    this.#socket = socket;
+    this.#arrival = arrival;
+    this.#scheme = arrival.sni === undefined ? 'http' : 'https';
+    this.#peerAddress = peerAddress;
+    this.#output = new Output(socket);
+    this.id = owner.nextConnectionId();
+    this.openedAtMs = performance.now();
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('close', this.#onClose);
+    socket.on('error', this.#onError);
+    socket.on('drain', this.#onDrain);
+  }
+
+  // --- What the socket says
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#bytesRead += chunk.length;
+    if (this.#stage >= STAGE.lingering) {
+      this.#discarded += chunk.length;
+      if (this.#discarded > MAX_LINGER_BYTES) this.#socket.destroy();
+      return;
+    }
+    const held = this.#buffer;
+    this.#buffer = held === null ? chunk : Buffer.concat([held.subarray(this.#position), chunk]);
+    this.#position = 0;
+    this.#process();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#clientEnded = true;
+    if (this.#stage === STAGE.lingering) this.#socket.destroy();
+    else if (this.#stage === STAGE.exchange) {
+      const exchange = this.#exchange!;
+      // A client that has sent all may close its side and wait for the answer, but a slot is not kept for one that
+      // has most likely left.
+      if (!this.bodyPending && !exchange.counted) return;
+      this.#stage = STAGE.closed;
+      exchange.onClientGone();
+      this.#socket.destroy();
+    } else if (this.#stage !== STAGE.closed) {
+      this.#socket.end();
+      this.#stage = STAGE.lingering;
+      this.#sinceMs = 0;
+    }
+  };
+
+  readonly #onError = (): void => {
+    // `close` follows.
+  };
+
+  readonly #onClose = (): void => {
+    this.#stage = STAGE.closed;
+    this.#buffer = null;
+    this.#exchange?.onClientGone();
+    this.#exchange = null;
+    this.#owner.closed(this);
+  };
+
+  readonly #onDrain = (): void => {
+    this.#output.drained();
+    this.#blockedSinceMs = 0;
+    this.#exchange?.onDownstreamDrain();
+  };
+
+  // --- Reading requests
+
+  /** Uses what has been received as far as the present stage lets it. */
+  #process(): void {
+    if (this.#processing) return;
+    this.#processing = true;
+    while (this.#buffer !== null && this.#step());
+    this.#processing = false;
+    this.#settleReading();
+  }
+
+  /** @returns whether to go on */
+  #step(): boolean {
+    switch (this.#stage) {
+      case STAGE.head:
+        return this.#readHead();
+      case STAGE.exchange:
+        return this.bodyPending && this.#bodyWanted && this.#readBodyBytes();
+      case STAGE.discarding:
+        return this.#discardBodyBytes();
+      default:
+        this.#buffer = null;
+        return false;
+    }
+  }
+
+  #readHead(): boolean {
+    const buffer = this.#buffer!;
+    const head = this.#head;
+    const status = scanRequestHead(buffer, this.#position, buffer.length, this.#owner.state.headLimits, head);
+    if (status === 'incomplete') {
+      if (!this.#headBegun) {
+        this.#headBegun = true;
+        this.#sinceMs = 0;
+      }
+      return false;
+    }
+    this.#headBegun = false;
+    this.#bytesReadBefore = this.#bytesRead - (buffer.length - this.#position);
+    if (status === 'invalid') {
+      this.#refuseHead(reasonOfCodecStatus(head.error!.status));
+      return false;
+    }
+    this.#advance(head.byteLength);
+    return this.#begin(head);
+  }
+
+  #begin(head: RequestHead): boolean {
+    const owner = this.#owner;
+    this.#state = owner.state;
+    const { settings } = this.#state;
+    // TRACE would show the client what the gateway adds for the backend; CONNECT is for forward proxies.
+    if (head.method === 'CONNECT' || head.method === 'TRACE') return this.#refuseHead('not_implemented');
+    const path = normalizePath(head.path);
+    if (typeof path !== 'string') return this.#refuseHead('bad_request');
+    const { maxRequestBodyBytes } = settings.limits;
+    if (head.authority !== this.#lastAuthority) this.#rememberAuthority(head.authority);
+    const client = clientAddressOf(this.#peerAddress, head, settings.forwardedHeaders.trustedHops);
+    this.#request = new Http1Request(head, this.#scheme, this.#lastHost, path, client);
+    this.#requestBody =
+      head.framing === 'none' ? null : bodyReader(head.framing, Math.max(0, head.contentLength));
+    this.#bodyWanted = false;
+    this.#continueSent = false;
+    this.#discarded = 0;
+    this.#responded = false;
+    this.#closing = !head.persistent || owner.draining;
+    this.#reframe = 'no';
+    this.#sinceMs = 0;
+    this.#bytesWrittenBefore = this.#output.bytes;
+    this.#served++;
+    this.#stage = STAGE.exchange;
+    const exchange = new Exchange(owner.services, this.#state, this, this.#arrival);
+    this.#exchange = exchange;
+    if (maxRequestBodyBytes > 0 && head.contentLength > maxRequestBodyBytes) {
+      exchange.failRequest('body_too_large', false);
+    } else exchange.start();
+    return true;
+  }
+
+  #rememberAuthority(authority: string): void {
+    // A copy, since the slice would keep its whole head alive between requests.
+    this.#lastAuthority = Buffer.from(authority, 'latin1').toString('latin1');
+    this.#lastHost = hostOf(this.#lastAuthority);
+    this.#lastForwarded = '';
+  }
+
+  #readBodyBytes(): boolean {
+    const body = this.#requestBody!;
+    const buffer = this.#buffer!;
+    const exchange = this.#exchange!;
+    const start = this.#position;
+    const end = body.push(buffer, start, buffer.length);
+    this.#sinceMs = 0;
+    if (end < 0) {
+      this.#failBody('bad_request');
+      return false;
+    }
+    const { maxRequestBodyBytes } = this.#state.settings.limits;
+    if (maxRequestBodyBytes > 0 && body.payloadBytes > maxRequestBodyBytes) {
+      this.#failBody('body_too_large');
+      return false;
+    }
+    this.#advance(end - start);
+    exchange.onRequestBody(buffer, start, end);
+    if (body.done && !exchange.finished) exchange.onRequestEnd();
+    if (!exchange.finished) exchange.onRequestBatchEnd();
+    return true;
+  }
+
+  /** The body turned out to be invalid or too large while it was being passed on. */
+  #failBody(reason: Reason): void {
+    const exchange = this.#exchange!;
+    this.#closing = true;
+    exchange.failRequest(reason, this.#responded);
+  }
+
+  #discardBodyBytes(): boolean {
+    const body = this.#requestBody!;
+    const buffer = this.#buffer!;
+    const start = this.#position;
+    const end = body.push(buffer, start, buffer.length);
+    if (end < 0) {
+      this.#linger();
+      return false;
+    }
+    this.#discarded += end - start;
+    this.#advance(end - start);
+    if (body.done) this.#nextRequest();
+    else if (this.#discarded > MAX_DISCARDED_BYTES) this.#linger();
+    return true;
+  }
+
+  #advance(bytes: number): void {
+    this.#position += bytes;
+    if (this.#position === this.#buffer!.length) {
+      this.#buffer = null;
+      this.#position = 0;
+    }
+  }
+
+  /** Stops reading while what has been read cannot be used, so that the client is slowed down. */
+  #settleReading(): void {
+    if (this.#stage === STAGE.closed) return;
+    const pause = this.#buffer !== null && this.#stage === STAGE.exchange && this.#mustWait();
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #mustWait(): boolean {
+    if (this.bodyPending) return !this.#bodyWanted;
+    const buffer = this.#buffer!;
+    const { maxPipelinedRequests, maxRequestHeaderBytes } = this.#state.settings.limits;
+    if (buffer.length - this.#position > maxRequestHeaderBytes) return true;
+    return countHeads(buffer, this.#position, maxPipelinedRequests) >= maxPipelinedRequests;
+  }
+
+  // --- ExchangeDownstream: the request
+
+  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
+    return this.#head.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+  }
+
+  get request(): Http1Request {
+    return this.#request!;
+  }
+
+  get authority(): string {
+    return this.#head.authority;
+  }
+
+  get bodyPending(): boolean {
+    return this.#requestBody !== null && !this.#requestBody.done;
+  }
+
+  get announcedBodyBytes(): number {
+    return this.#head.chunked ? -1 : Math.max(0, this.#head.contentLength);
+  }
+
+  get upgrade(): string {
+    return this.#head.connectionUpgrade ? (this.#head.upgrade ?? '').toLowerCase() : '';
+  }
+
+  get blocked(): boolean {
+    return this.#output.blocked;
+  }
+
+  get bytesIn(): number {
+    return (
+      this.#bytesRead -
+      this.#bytesReadBefore -
+      (this.#buffer === null ? 0 : this.#buffer.length - this.#position)
+    );
+  }
+
+  get bytesOut(): number {
+    return this.#output.bytes - this.#bytesWrittenBefore;
+  }
+
+  requestHead(path: string, host: string, plan: HeaderPlan, lines: string, upgrade: string): string {
+    const head = this.#head;
+    let target = path;
+    if (path === head.path) target = head.originTarget;
+    else if (head.hasQuery) target = `${path}?${head.query}`;
+    return writeRequestHead(head, target, host, plan, lines, upgrade);
+  }
+
+  forwardedLines(): string {
+    const { forwardedHeaders } = this.#state.settings;
+    if (this.#lastForwarded !== '') return this.#lastForwarded;
+    const hop = {
+      peerAddress: this.#peerAddress,
+      scheme: this.#scheme,
+      authority: this.#lastAuthority ?? '',
+      port: this.#arrival.port,
+    };
+    const lines = forwardedLines(forwardedHeaders, hop, this.#head);
+    // Where nothing of the request is believed, all requests for one authority have the same lines.
+    if (forwardedHeaders.trustedHops === 0) this.#lastForwarded = lines;
+    return lines;
+  }
+
+  readBody(): void {
+    this.#bodyWanted = true;
+    if (this.#buffer !== null) this.#process();
+    else this.#settleReading();
+  }
+
+  pauseBody(): void {
+    this.#bodyWanted = false;
+  }
+
+  // --- ExchangeDownstream: the answer
+
+  informational(head: ResponseHead, plan: HeaderPlan): void {
+    if (this.#head.minorVersion === 0) return;
+    if (head.status === 100) {
+      if (!this.#head.expectsContinue || this.#continueSent) return;
+      this.#continueSent = true;
+    }
+    this.#output.text(writeResponseHead(head, plan, '', '', ''));
+  }
+
+  respond(head: ResponseHead, plan: HeaderPlan, lines: string): void {
+    const isOld = this.#head.minorVersion === 0;
+    let framing = '';
+    this.#responded = true;
+    this.#bodyless = head.framing === 'none';
+    switch (head.framing) {
+      case 'length':
+        framing = contentLengthLine(head.contentLength);
+        break;
+      case 'chunked':
+      case 'untilClose':
+        if (isOld) {
+          this.#reframe = head.framing === 'chunked' ? 'bare' : 'no';
+          this.#closing = true;
+        } else {
+          framing = CHUNKED_LINE;
+          if (head.framing === 'untilClose') this.#reframe = 'chunked';
+        }
+        break;
+      default:
+        // Answers to HEAD and 304 may tell the length of what they leave out (RFC 9110 §8.6).
+        if (head.status !== 204 && !head.chunked) framing = framingLines(head);
+        break;
+    }
+    this.#mindUnreadBody();
+    this.#output.text(writeResponseHead(head, plan, framing, this.#connectionLine(), lines));
+  }
+
+  write(buffer: Buffer, start: number, end: number, body: BodyReader): void {
+    if (this.#bodyless) return;
+    if (this.#reframe === 'no') {
+      this.#output.data(buffer, start, end);
+      return;
+    }
+    const { ranges } = body;
+    for (let i = 0; i < ranges.length; i += 2) {
+      const from = ranges[i]!;
+      const to = ranges[i + 1]!;
+      if (this.#reframe === 'chunked') this.#output.text(chunkHeader(to - from));
+      this.#output.data(buffer, from, to);
+      if (this.#reframe === 'chunked') this.#output.text(CHUNK_END);
+    }
+  }
+
+  end(): void {
+    if (this.#reframe === 'chunked') this.#output.text(LAST_CHUNK);
+  }
+
+  answer(answer: Answer): void {
+    this.#responded = true;
+    this.#mindUnreadBody();
+    const isHead = this.#head.method === 'HEAD';
+    this.#output.text(http1Answer(answer, isHead, this.#connectionLine()));
+  }
+
+  flush(): void {
+    this.#output.flush();
+  }
+
+  complete(): void {
+    this.#output.flush();
+    this.#exchange = null;
+    if (this.#stage !== STAGE.exchange) return;
+    if (this.#closing || this.#closeRequested) this.#linger();
+    else if (this.bodyPending) {
+      this.#stage = STAGE.discarding;
+      this.#sinceMs = 0;
+      this.#process();
+    } else {
+      this.#nextRequest();
+      this.#process();
+    }
+  }
+
+  abort(): void {
+    this.#exchange = null;
+    this.#stage = STAGE.closed;
+    // A reset, since an orderly close would make a body that ends with the connection look complete.
+    if (this.#scheme === 'http') this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  switchProtocols(head: ResponseHead, plan: HeaderPlan, lines: string): SwitchedClient {
+    const socket = this.#socket;
+    this.#output.text(writeResponseHead(head, plan, '', upgradeLines('websocket'), lines));
+    this.#output.flush();
+    const early = this.#buffer === null ? null : this.#buffer.subarray(this.#position);
+    this.#buffer = null;
+    this.#stage = STAGE.closed;
+    this.#exchange = null;
+    socket.off('data', this.#onData);
+    socket.off('end', this.#onEnd);
+    socket.off('close', this.#onClose);
+    socket.off('error', this.#onError);
+    socket.off('drain', this.#onDrain);
+    this.#owner.closed(this);
+    return { stream: socket, early };
+  }
+
+  // --- Endings
+
+  /** An answer that comes before the request body was read: is the rest worth waiting for? */
+  #mindUnreadBody(): void {
+    if (!this.bodyPending) return;
+    const waits = this.#head.expectsContinue && !this.#continueSent;
+    const body = this.#requestBody!;
+    const left = this.announcedBodyBytes - body.payloadBytes;
+    // A client that waits for 100 may never send its body, and we could not tell it from the next request.
+    if (waits || this.announcedBodyBytes < 0 || left > MAX_DISCARDED_BYTES) this.#closing = true;
+  }
+
+  #connectionLine(): string {
+    if (this.#closing) return CONNECTION_CLOSE_LINE;
+    return this.#head.minorVersion === 0 ? CONNECTION_KEEP_ALIVE_LINE : '';
+  }
+
+  #nextRequest(): void {
+    this.#stage = STAGE.head;
+    this.#requestBody = null;
+    this.#request = null;
+    this.#sinceMs = 0;
+    if (this.#clientEnded && this.#buffer === null) this.#linger();
+  }
+
+  /** A request that could not be read; nothing more of this connection can be. */
+  #refuseHead(reason: Reason): false {
+    this.#owner.services.metrics.rejected(reason, null);
+    this.#output.text(http1Refusal(reason));
+    this.#linger();
+    return false;
+  }
+
+  /** Closes our side, and listens a while so that the client can read the answer before it is reset. */
+  #linger(): void {
+    this.#output.flush();
+    this.#stage = STAGE.lingering;
+    this.#buffer = null;
+    this.#exchange = null;
+    this.#discarded = 0;
+    this.#sinceMs = 0;
+    this.#socket.end();
+    if (this.#clientEnded) this.#socket.destroySoon();
+    if (this.#paused) {
+      this.#paused = false;
+      this.#socket.resume();
+    }
+  }
+
+  /** An idle connection ends now, one in use after its answer. */
+  close(_reason: CloseReason): void {
+    this.#closeRequested = true;
+    this.#closing = true;
+    if (this.#stage === STAGE.head && this.#buffer === null) this.#linger();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  tick(nowMs: number): void {
+    this.#exchange?.tick(nowMs);
+    if (this.#sinceMs === 0) this.#sinceMs = nowMs;
+    const waitedMs = nowMs - this.#sinceMs;
+    const { limits } = this.#state.settings;
+    switch (this.#stage) {
+      case STAGE.head:
+        if (this.#headBegun) {
+          if (overdue(waitedMs, limits.requestHeaderTimeoutMs)) this.#refuseHead('request_timeout');
+        } else {
+          const idleMs = this.#served === 0 ? limits.requestHeaderTimeoutMs : limits.keepAliveTimeoutMs;
+          // Silently: a client that has asked nothing takes a 408 for the answer to its next request.
+          if (overdue(waitedMs, idleMs)) this.#linger();
+        }
+        break;
+      case STAGE.exchange:
+        if (this.bodyPending && this.#bodyWanted && overdue(waitedMs, limits.requestBodyIdleTimeoutMs)) {
+          this.#failBody('request_timeout');
+        } else this.#checkBlocked(nowMs);
+        break;
+      case STAGE.discarding:
+        if (overdue(waitedMs, LINGER_MS)) this.#linger();
+        break;
+      case STAGE.lingering:
+        if (overdue(waitedMs, LINGER_MS) && this.#socket.writableFinished) this.#socket.destroy();
+        else if (overdue(waitedMs, limits.requestBodyIdleTimeoutMs)) this.#socket.destroy();
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** A client that takes none of its answer for as long as it may be silent in a body has left. */
+  #checkBlocked(nowMs: number): void {
+    if (!this.#output.blocked) return;
+    if (this.#blockedSinceMs === 0) this.#blockedSinceMs = nowMs;
+    if (overdue(nowMs - this.#blockedSinceMs, this.#state.settings.limits.requestBodyIdleTimeoutMs)) {
+      this.#socket.destroy();
+    }
+  }
+
+  // --- ConnectionEntry, for the admin page
+
+  get kind(): ConnectionKind {
+    return this.#exchange?.isEventStream === true ? 'event-stream' : 'http';
+  }
+
+  get port(): number {
+    return this.#arrival.port;
+  }
+
+  get listener(): string {
+    return this.#exchange?.listenerName ?? '';
+  }
+
+  get rule(): string | null {
+    return this.#exchange?.rule?.rule.id ?? null;
+  }
+
+  get pool(): string | null {
+    return this.#exchange?.endpoint?.pool.id ?? null;
+  }
+
+  get endpoint(): Endpoint | null {
+    return this.#exchange?.endpoint ?? null;
+  }
+
+  get clientAddress(): string {
+    return this.#request?.clientAddress ?? this.#peerAddress;
+  }
+
+  get userId(): string | null {
+    return this.#exchange?.identity?.userId ?? null;
+  }
+}
+
+function overdue(elapsedMs: number, timeoutMs: number): boolean {
+  return timeoutMs > 0 && elapsedMs >= timeoutMs;
+}
+
+/** How many heads end in `buffer` from `start` on, up to `limit`: about as many requests wait there. */
+function countHeads(buffer: Buffer, start: number, limit: number): number {
+  let count = 0;
+  for (let at = buffer.indexOf('\r\n\r\n', start, 'latin1'); at >= 0 && count < limit; count++) {
+    at = buffer.indexOf('\r\n\r\n', at + 4, 'latin1');
+  }
+  return count;
+}

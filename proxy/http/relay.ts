@@ -1,0 +1,506 @@
+import { rewritePath } from '../filters/path.ts';
+import type { Endpoint, Outcome, Selection } from '../pools/endpoint.ts';
+import { MAX_HANDSHAKE_BYTES } from '../pools/handshake.ts';
+import type { BackendTable } from '../routing/rule.ts';
+import { answerFor, answerLater, type Reason } from './answers.ts';
+import type { BodyReader } from './codec/body.ts';
+import { consistsOf, QUERY } from './codec/characters.ts';
+import type { ResponseHead } from './codec/head.ts';
+import { fieldLine } from './codec/headers.ts';
+import type { Exchange } from './exchange.ts';
+import { hostFor } from './host-header.ts';
+import { Mirrors } from './mirror.ts';
+import { type BackendPlans, INTERIM_PLAN, uncoded } from './plans.ts';
+import { ReplayBuffer } from './replay.ts';
+import { verifyUpgrade } from './upgrade.ts';
+import { spliceUpgraded } from './upgraded-connection.ts';
+import type { UpstreamConnection, UpstreamFailure, UpstreamReceiver } from './upstream-connection.ts';
+
+/** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+/** Attempts at other endpoints after one could not be reached, where the route says nothing of retries. */
+const CONNECT_ATTEMPTS = 3;
+/** What a 503 for want of a backend says of when to come again. */
+const RETRY_AFTER_SECONDS = 5;
+
+const STAGE = {
+  idle: 0,
+  connecting: 1,
+  /** The request is on its way, or the backend is thinking. */
+  waiting: 2,
+  /** The response head is there, but its body has to wait for an admission. */
+  holding: 3,
+  responding: 4,
+  done: 5,
+} as const;
+
+/**
+ * Takes a request to a backend and the response back: chooses the endpoint, makes attempts, and passes bodies on as
+ * they come, either side being paused when the other does not keep up.
+ */
+export class Relay implements UpstreamReceiver {
+  readonly #exchange: Exchange;
+  #backend: BackendTable | null = null;
+  #plans: BackendPlans | null = null;
+  #stage: number = STAGE.idle;
+  #endpoint: Endpoint | null = null;
+  #connection: UpstreamConnection | null = null;
+  #setCookie: string | null = null;
+  /** Whether the connection of this attempt has served before, so that it may have been closing. */
+  #reused = false;
+  #attempts = 0;
+  #tried: Set<Endpoint> | null = null;
+  #cancelBackoff: (() => void) | null = null;
+
+  /** Request body: whether it is complete, whether any of it has been taken, and what can be sent again. */
+  #requestComplete = false;
+  #bodyTaken = false;
+  #replay: ReplayBuffer | null = null;
+  #mirrors: Mirrors | null = null;
+  /** The answer's body so far, where it tells the pool something; null where it does not. */
+  #handshakeBody: string | null = null;
+
+  // Since when, by the ticks of the clock: 0 is to be set at the next tick, so that no clock is read in between.
+  #attemptSinceMs = 0;
+  #waitingSinceMs = 0;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  start(): void {
+    const { rule, services, downstream, state } = this.#exchange;
+    const backend = rule!.chooseBackend(services.random);
+    if (backend === null || backend.pool === null) {
+      this.#stage = STAGE.done;
+      this.#exchange.refuse(answerFor('invalid_backend'));
+      return;
+    }
+    this.#backend = backend;
+    this.#plans = state.plans.plansOf(rule!, backend);
+    if (services.pools.learns(backend.pool, downstream.request)) this.#handshakeBody = '';
+    this.#requestComplete = !downstream.bodyPending;
+    if (downstream.bodyPending && this.#mayRepeat()) {
+      this.#replay = ReplayBuffer.forBody(downstream.announcedBodyBytes);
+    }
+    if (rule!.rule.filters.mirrors.length > 0) this.#startMirrors();
+    this.#attempt(false);
+  }
+
+  /** @param fresh on a connection that has served nothing yet */
+  #attempt(fresh: boolean): void {
+    const { services, downstream } = this.#exchange;
+    const poolId = this.#backend!.pool!;
+    const selection =
+      this.#tried === null
+        ? services.pools.select(poolId, downstream.request)
+        : services.pools.select(poolId, downstream.request, this.#tried);
+    if (selection.endpoint === null) this.#giveUp(selection.reason, selection.reason);
+    else this.#attemptAt(selection, fresh);
+  }
+
+  #attemptAt(selection: Selection, fresh: boolean): void {
+    const { services, rule } = this.#exchange;
+    const { endpoint } = selection;
+    this.#attempts++;
+    this.#endpoint = endpoint;
+    this.#exchange.endpoint = endpoint;
+    this.#setCookie = selection.setCookie;
+    this.#attemptSinceMs = 0;
+    this.#waitingSinceMs = 0;
+    services.pools.begin(endpoint);
+    if (this.#attempts > 1) services.metrics.retried(rule!.rule.id);
+    const idle = fresh ? null : services.upstreams.takeIdle(endpoint);
+    if (idle === null) {
+      this.#reused = false;
+      this.#stage = STAGE.connecting;
+      this.#connection = services.upstreams.connect(endpoint);
+      this.#connection.await(this);
+    } else {
+      this.#reused = true;
+      this.#connection = idle;
+      this.#send();
+    }
+  }
+
+  onConnected(): void {
+    this.#send();
+  }
+
+  onConnectError(error: Error): void {
+    const { services } = this.#exchange;
+    const { code } = services.describeConnectError(error, this.#endpoint!);
+    this.#connectFailed(`connect_${code}`, 'connect_failed');
+  }
+
+  #connectFailed(code: string, reason: 'connect_failed' | 'connect_timeout'): void {
+    const { services, rule } = this.#exchange;
+    const endpoint = this.#endpoint!;
+    this.#endAttempt(reason === 'connect_failed' ? 'connect_failed' : 'timed_out', code);
+    // Nothing was sent, so another endpoint may be asked whatever the method is.
+    const limit = Math.max(CONNECT_ATTEMPTS, 1 + (rule!.rule.retry?.attempts ?? 0));
+    this.#avoid(endpoint);
+    if (this.#attempts < limit) {
+      const next = services.pools.select(
+        this.#backend!.pool!,
+        this.#exchange.downstream.request,
+        this.#tried!,
+      );
+      if (next.endpoint !== null && !this.#tried!.has(next.endpoint)) {
+        this.#attemptAt(next, false);
+        return;
+      }
+    }
+    this.#giveUp(reason, code);
+  }
+
+  /** Sends the request, and what is there of its body. */
+  #send(): void {
+    const { downstream, webSocket } = this.#exchange;
+    const connection = this.#connection!;
+    this.#stage = STAGE.waiting;
+    connection.begin(this, downstream.request.method, webSocket, this.#requestHead());
+    if (this.#replay !== null)
+      for (const part of this.#replay.parts) connection.output.data(part, 0, part.length);
+    if (this.#requestComplete) connection.endRequest();
+    else downstream.readBody();
+    if (this.#connection === connection) connection.output.flush();
+  }
+
+  #requestHead(): string {
+    const { downstream, webSocket } = this.#exchange;
+    const { request } = downstream;
+    const rewrite = this.#backend!.rewrite;
+    let { path } = request;
+    if (rewrite !== null) {
+      path = rewritePath(rewrite, path, this.#exchange.matchedPrefix);
+      // A rewrite is configuration, which may have been written in any script.
+      if (!consistsOf(QUERY, path)) path = encodeURI(path).replaceAll('%25', '%');
+    }
+    const host = rewrite?.hostname ?? hostFor(this.#endpoint!, downstream.authority);
+    const upgrade = webSocket ? 'websocket' : '';
+    const plan = this.#handshakeBody === null ? this.#plans!.request : uncoded(this.#plans!.request);
+    return downstream.requestHead(path, host, plan, downstream.forwardedLines(), upgrade);
+  }
+
+  onRequestBody(buffer: Buffer, start: number, end: number): void {
+    const connection = this.#connection;
+    this.#bodyTaken = true;
+    if (this.#replay !== null && !this.#replay.add(buffer, start, end)) this.#replay = null;
+    this.#mirrors?.body(buffer, start, end);
+    if (connection === null) return;
+    this.#waitingSinceMs = 0;
+    connection.output.data(buffer, start, end);
+    if (connection.output.blocked) this.#exchange.downstream.pauseBody();
+  }
+
+  onRequestEnd(): void {
+    this.#requestComplete = true;
+    this.#waitingSinceMs = 0;
+    this.#connection?.endRequest();
+    this.#mirrors?.end();
+  }
+
+  /** What arrived together of the request body has been handed over. */
+  onRequestBatchEnd(): void {
+    this.#connection?.output.flush();
+    if (this.#connection?.output.blocked) this.#exchange.downstream.pauseBody();
+  }
+
+  onDrain(): void {
+    if (!this.#requestComplete) this.#exchange.downstream.readBody();
+  }
+
+  onInformational(head: ResponseHead): void {
+    this.#exchange.downstream.informational(head, INTERIM_PLAN);
+  }
+
+  onResponse(head: ResponseHead): boolean {
+    const { services, rule, downstream } = this.#exchange;
+    const endpoint = this.#endpoint!;
+    const { status } = head;
+    if (this.#shouldRetry(status)) {
+      services.metrics.upstreamFailed(endpoint.pool.id, `status_${status}`);
+      this.#endAttempt('server_error', null);
+      this.#retryLater(endpoint);
+      return false;
+    }
+    services.pools.report(endpoint, status >= 500 ? 'server_error' : 'success');
+    this.#waitingSinceMs = 0;
+    if (rule!.rule.ruleLists.length > 0 && head.framing !== 'none' && isEventStream(head)) {
+      let decided = false;
+      this.#stage = STAGE.holding;
+      this.#exchange.admitEventStream(() => {
+        this.#respond(head);
+        if (decided) {
+          downstream.flush();
+          this.#connection?.resume();
+        }
+      });
+      decided = true;
+      return this.#stage !== STAGE.holding;
+    }
+    this.#respond(head);
+    return true;
+  }
+
+  #respond(head: ResponseHead): void {
+    const { rule, downstream } = this.#exchange;
+    let lines = '';
+    if (this.#setCookie !== null) lines = fieldLine('Set-Cookie', this.#setCookie);
+    if (rule!.cors !== null) lines += rule!.cors.responseEdit(downstream.request).lines;
+    this.#stage = STAGE.responding;
+    this.#exchange.status = head.status;
+    downstream.respond(head, this.#plans!.response, lines);
+  }
+
+  onBody(buffer: Buffer, start: number, end: number, body: BodyReader): void {
+    const { downstream } = this.#exchange;
+    this.#waitingSinceMs = 0;
+    if (this.#handshakeBody !== null) this.#readHandshake(buffer, body);
+    downstream.write(buffer, start, end, body);
+    if (downstream.blocked) this.#connection?.pause();
+  }
+
+  /** Collects the answer that gives out the value which later requests are kept together by. */
+  #readHandshake(buffer: Buffer, body: BodyReader): void {
+    if (body.payloadBytes > MAX_HANDSHAKE_BYTES) {
+      this.#handshakeBody = null;
+      return;
+    }
+    const { ranges } = body;
+    for (let i = 0; i < ranges.length; i += 2)
+      this.#handshakeBody += buffer.toString('latin1', ranges[i]!, ranges[i + 1]!);
+    // Before its last byte is sent, since the client's next request may come through another worker.
+    if (body.done) this.#learn();
+  }
+
+  #learn(): void {
+    const text = this.#handshakeBody!;
+    this.#handshakeBody = null;
+    this.#exchange.services.pools.learnFromBody(this.#endpoint!, text);
+  }
+
+  onDownstreamDrain(): void {
+    if (this.#stage === STAGE.responding) this.#connection?.resume();
+  }
+
+  onResponseEnd(body: BodyReader | null): void {
+    const { services, downstream } = this.#exchange;
+    this.#stage = STAGE.done;
+    this.#connection = null;
+    services.pools.end(this.#endpoint!);
+    this.#mirrors?.abandonBody(this.#requestComplete);
+    if (this.#handshakeBody !== null) this.#learn();
+    downstream.end(body);
+    this.#exchange.finish();
+    downstream.complete();
+  }
+
+  onUpgrade(head: ResponseHead, early: Buffer | null): void {
+    const problem = verifyUpgrade(this.#exchange.downstream.request, head);
+    if (problem !== null) {
+      this.onFailure({ kind: 'invalid_response', code: problem });
+      return;
+    }
+    this.#exchange.services.pools.report(this.#endpoint!, 'success');
+    this.#stage = STAGE.done;
+    const connection = this.#connection!;
+    this.#connection = null;
+    const lines = this.#setCookie === null ? '' : fieldLine('Set-Cookie', this.#setCookie);
+    spliceUpgraded(this.#exchange, connection, this.#endpoint!, head, this.#plans!.response, lines, early);
+  }
+
+  onBatchEnd(): void {
+    if (this.#stage !== STAGE.responding && this.#stage !== STAGE.waiting) return;
+    const { downstream } = this.#exchange;
+    downstream.flush();
+    if (downstream.blocked) this.#connection?.pause();
+  }
+
+  onFailure(failure: UpstreamFailure): void {
+    const endpoint = this.#endpoint!;
+    const stale =
+      this.#reused &&
+      failure.kind === 'reset' &&
+      !this.#connection!.responseBegun &&
+      this.#canRepeatBody() &&
+      IDEMPOTENT.has(this.#exchange.downstream.request.method);
+    if (this.#stage === STAGE.responding) {
+      this.#endAttempt(outcomeOf(failure), failure.code);
+      this.#breakOff(failure.code);
+      return;
+    }
+    if (stale) {
+      // An idle connection that the backend had closed says nothing about its health.
+      this.#endAttempt(null, null);
+      this.#attempt(true);
+      return;
+    }
+    this.#endAttempt(outcomeOf(failure), failure.code);
+    if (this.#stage === STAGE.waiting && this.#mayRetry()) this.#retryLater(endpoint);
+    else this.#giveUp(answerReason(failure), failure.code);
+  }
+
+  /** Whether the route wants another attempt after an answer of that status. */
+  #shouldRetry(status: number): boolean {
+    const retry = this.#exchange.rule!.rule.retry;
+    return retry?.codes.includes(status) === true && this.#mayRetry();
+  }
+
+  /** Whether there are attempts left, and the request can be sent again. */
+  #mayRetry(): boolean {
+    const retry = this.#exchange.rule!.rule.retry;
+    return retry !== null && this.#attempts <= retry.attempts && this.#canRepeatBody();
+  }
+
+  /** Whether some failure could lead to the request being sent again: then its body is kept while it is short. */
+  #mayRepeat(): boolean {
+    const { rule, downstream } = this.#exchange;
+    return rule!.rule.retry !== null || IDEMPOTENT.has(downstream.request.method);
+  }
+
+  #canRepeatBody(): boolean {
+    return !this.#bodyTaken || this.#replay !== null;
+  }
+
+  #retryLater(endpoint: Endpoint): void {
+    const { services, rule } = this.#exchange;
+    this.#avoid(endpoint);
+    this.#stage = STAGE.idle;
+    this.#cancelBackoff = services.clock.after(rule!.rule.retry?.backoffMs ?? 0, () => {
+      this.#cancelBackoff = null;
+      this.#attempt(false);
+    });
+  }
+
+  #avoid(endpoint: Endpoint): void {
+    this.#tried ??= new Set();
+    this.#tried.add(endpoint);
+  }
+
+  /** Ends the attempt: gives back what it holds, and reports how it went. */
+  #endAttempt(outcome: Outcome | null, code: string | null): void {
+    const { services } = this.#exchange;
+    const endpoint = this.#endpoint!;
+    this.#connection?.destroy();
+    this.#connection = null;
+    if (!this.#requestComplete) this.#exchange.downstream.pauseBody();
+    services.pools.end(endpoint);
+    if (outcome !== null) services.pools.report(endpoint, outcome);
+    if (code !== null) services.metrics.upstreamFailed(endpoint.pool.id, code);
+  }
+
+  /** No attempt succeeded, and none is left. */
+  #giveUp(reason: Reason, code: string): void {
+    this.#stage = STAGE.done;
+    this.#mirrors?.abandonBody(this.#requestComplete);
+    const answer = answerFor(reason);
+    this.#exchange.refuse(answer.status === 503 ? answerLater(reason, RETRY_AFTER_SECONDS) : answer);
+    this.#exchange.reason = code;
+  }
+
+  /** The client has a part of the answer, and must see that no more comes. */
+  #breakOff(code: string): void {
+    const { downstream } = this.#exchange;
+    this.#stage = STAGE.done;
+    this.#mirrors?.abandonBody(this.#requestComplete);
+    this.#exchange.reason = code;
+    downstream.abort();
+    this.#exchange.finish();
+  }
+
+  /** The exchange ended from the client's side, or is answered in another way. */
+  cancel(): void {
+    const stage = this.#stage;
+    this.#stage = STAGE.done;
+    this.#cancelBackoff?.();
+    this.#cancelBackoff = null;
+    this.#mirrors?.abandonBody(this.#requestComplete);
+    if (stage !== STAGE.done && stage !== STAGE.idle) this.#endAttempt(null, null);
+  }
+
+  /** The time for the whole exchange, or for an attempt, is over. */
+  expire(reason: 'request_deadline' | 'backend_timeout' | 'connect_timeout'): void {
+    if (this.#stage === STAGE.done) return;
+    if (this.#stage === STAGE.connecting && reason === 'connect_timeout') {
+      this.#connectFailed('connect_timed_out', 'connect_timeout');
+      return;
+    }
+    if (this.#stage === STAGE.responding) {
+      this.#endAttempt('timed_out', reason);
+      this.#breakOff(reason);
+      return;
+    }
+    if (this.#stage !== STAGE.idle) {
+      const endpoint = this.#endpoint!;
+      this.#endAttempt('timed_out', reason);
+      if (reason !== 'request_deadline' && this.#mayRetry()) {
+        this.#retryLater(endpoint);
+        return;
+      }
+    }
+    this.#cancelBackoff?.();
+    this.#cancelBackoff = null;
+    this.#giveUp(reason, reason);
+  }
+
+  tick(nowMs: number): void {
+    const stage = this.#stage;
+    if (stage === STAGE.idle || stage === STAGE.done) return;
+    const { connections } = this.#endpoint!.pool;
+    const { backendRequestMs } = this.#exchange.rule!.rule.timeouts;
+    if (this.#attemptSinceMs === 0) this.#attemptSinceMs = nowMs;
+    const attemptMs = nowMs - this.#attemptSinceMs;
+    if (stage === STAGE.connecting) {
+      if (overdue(attemptMs, connections.connectTimeoutMs)) {
+        this.expire('connect_timeout');
+        return;
+      }
+    }
+    if (overdue(attemptMs, backendRequestMs)) {
+      this.expire('backend_timeout');
+      return;
+    }
+    if (stage === STAGE.waiting && this.#requestComplete) {
+      if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
+      if (overdue(nowMs - this.#waitingSinceMs, connections.responseHeaderTimeoutMs))
+        this.expire('backend_timeout');
+    } else if (stage === STAGE.responding && !this.#exchange.downstream.blocked) {
+      if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
+      if (overdue(nowMs - this.#waitingSinceMs, connections.streamIdleTimeoutMs))
+        this.expire('backend_timeout');
+    }
+  }
+
+  #startMirrors(): void {
+    const { rule, services, downstream } = this.#exchange;
+    this.#mirrors = Mirrors.start(services, rule!.rule.filters.mirrors, downstream, (host) =>
+      downstream.requestHead(
+        downstream.request.path,
+        host,
+        this.#plans!.request,
+        downstream.forwardedLines(),
+        '',
+      ),
+    );
+  }
+}
+
+function overdue(elapsedMs: number, timeoutMs: number): boolean {
+  return timeoutMs > 0 && elapsedMs >= timeoutMs;
+}
+
+function isEventStream(head: ResponseHead): boolean {
+  return head.get('content-type')?.toLowerCase().startsWith('text/event-stream') === true;
+}
+
+function outcomeOf(failure: UpstreamFailure): Outcome {
+  if (failure.kind === 'connect_failed') return 'connect_failed';
+  if (failure.kind === 'timed_out') return 'timed_out';
+  return failure.kind === 'reset' ? 'reset' : 'server_error';
+}
+
+function answerReason(failure: UpstreamFailure): Reason {
+  return failure.kind === 'invalid_response' ? 'backend_invalid' : 'backend_failed';
+}

@@ -1,0 +1,125 @@
+import type { CloseReason, ConnectionEntry } from '../connections/registry.ts';
+import type { Admitted } from '../firewall/firewall.ts';
+import type { Endpoint } from '../pools/endpoint.ts';
+import type { RuleSeries } from '../routing/series.ts';
+import type { AccessRecord } from '../telemetry/access-log.ts';
+import { POLICY_VIOLATION, SERVICE_RESTART, type Splice } from '../websocket/splice.ts';
+import type { HeaderPlan } from './codec/edit.ts';
+import type { ResponseHead } from './codec/head.ts';
+import type { Exchange } from './exchange.ts';
+import type { HttpServices } from './services.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+
+/** What is known of an open WebSocket: all that is left of the exchange that opened it. */
+export class UpgradedConnection implements ConnectionEntry {
+  readonly id: number;
+  readonly kind = 'websocket';
+  readonly port: number;
+  readonly listener: string;
+  readonly rule: string | null;
+  readonly endpoint: Endpoint;
+  readonly clientAddress: string;
+  readonly userId: string | null;
+  readonly openedAtMs: number;
+  readonly #services: HttpServices;
+  readonly #series: RuleSeries | null;
+  readonly #admitted: Admitted | null;
+  readonly #cancelLifetime: (() => void) | null;
+  /** Kept only where the access log wants it. */
+  readonly #record: AccessRecord | null;
+  readonly #splice: Splice;
+
+  constructor(exchange: Exchange, endpoint: Endpoint, open: (onClose: () => void) => Splice) {
+    const { services, downstream } = exchange;
+    this.id = downstream.id;
+    this.port = exchange.port;
+    this.listener = exchange.listenerName;
+    this.rule = exchange.rule?.rule.id ?? null;
+    this.endpoint = endpoint;
+    // Copies: slices would keep the whole head alive as long as the connection.
+    this.clientAddress = copied(downstream.request.clientAddress);
+    this.userId = exchange.identity?.userId ?? null;
+    this.openedAtMs = performance.now();
+    this.#services = services;
+    this.#series = exchange.rule?.series ?? null;
+    this.#admitted = exchange.takeAdmission();
+    this.#record = services.accessLog.wanted() ? copiedRecord(exchange.accessRecord(0)) : null;
+    const lifetimeMs = this.#admitted?.maxLifetimeMs ?? 0;
+    this.#cancelLifetime =
+      lifetimeMs > 0 ? services.clock.after(lifetimeMs, () => this.close('lifetime')) : null;
+    this.#series?.webSockets.add(1);
+    services.registry.add(this);
+    this.#splice = open(() => this.#closed());
+  }
+
+  get pool(): string {
+    return this.endpoint.pool.id;
+  }
+
+  get bytesIn(): number {
+    return this.#splice.bytesIn;
+  }
+
+  get bytesOut(): number {
+    return this.#splice.bytesOut;
+  }
+
+  close(reason: CloseReason): void {
+    if (reason === 'kicked') this.#splice.close(POLICY_VIOLATION, 'closed by the gateway');
+    else if (reason === 'lifetime') this.#splice.close(SERVICE_RESTART, 'maximum lifetime reached');
+    else this.#splice.close(SERVICE_RESTART, 'please reconnect');
+  }
+
+  /** The client's socket is gone: its slots come back now. */
+  #closed(): void {
+    const services = this.#services;
+    this.#admitted?.release();
+    this.#cancelLifetime?.();
+    services.pools.end(this.endpoint);
+    services.registry.remove(this);
+    if (this.#series !== null) {
+      this.#series.webSockets.add(-1);
+      this.#series.bytesIn.add(this.bytesIn);
+      this.#series.bytesOut.add(this.bytesOut);
+    }
+    if (this.#record !== null) {
+      const { bytesIn, bytesOut } = this;
+      const durationMs = performance.now() - this.openedAtMs;
+      services.accessLog.write({ ...this.#record, durationMs, bytesIn, bytesOut, reason: this.#splice.end });
+    }
+  }
+}
+
+/** Joins the two sockets of an accepted WebSocket handshake. From here on nothing of the exchange stays. */
+export function spliceUpgraded(
+  exchange: Exchange,
+  connection: UpstreamConnection,
+  endpoint: Endpoint,
+  head: ResponseHead,
+  plan: HeaderPlan,
+  lines: string,
+  early: Buffer | null,
+): void {
+  const { services, downstream, state } = exchange;
+  exchange.status = 101;
+  const upstream = connection.detach();
+  const client = downstream.switchProtocols(head, plan, lines);
+  new UpgradedConnection(exchange, endpoint, (onClose) =>
+    services.splicer.splice(client.stream, upstream, {
+      settings: state.settings.webSocket,
+      frames: true,
+      ...(client.early === null ? {} : { clientHead: client.early }),
+      ...(early === null ? {} : { upstreamHead: early }),
+      onClose,
+    }),
+  );
+  exchange.finishUpgraded();
+}
+
+function copied(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}
+
+function copiedRecord(record: AccessRecord): AccessRecord {
+  return { ...record, host: copied(record.host), path: copied(record.path), client: copied(record.client) };
+}
