@@ -46,7 +46,7 @@ export class JwksClient {
     const pending = Promise.withResolvers<void>();
     const timer = setTimeout(() => this.#refreshed(uri, 0), REFRESH_TIMEOUT_MS).unref();
     this.#refreshes.set(uri, { pending, timer, askAgainMs: 0 });
-    this.#channel.post(JWKS_REFRESH, { uri });
+    this.#channel.post(JWKS_REFRESH, { uri, hasKeys: this.#rings.has(uri) });
     return pending.promise;
   }
 

@@ -140,7 +140,7 @@ test('a refresh is one fetch for all workers, and the new keys come before the a
   under.apply([configFor(server.uri)]);
   await until(() => workers.every(({ sets }) => sets.length === 1));
   server.answer = sends(EC_SET);
-  for (const { worker } of workers) worker.post(JWKS_REFRESH, { uri: server.uri });
+  for (const { worker } of workers) worker.post(JWKS_REFRESH, { uri: server.uri, hasKeys: true });
   await until(() => workers.every(({ cooldowns }) => cooldowns.length === 1));
   for (const { sets } of workers) assert.deepEqual(sets, ['rsa', 'ec']);
   assert.equal(server.requests, 2);
@@ -152,11 +152,22 @@ test('a refresh within the cooldown fetches nothing', async (t) => {
   const { worker, sets, cooldowns } = listener(under);
   under.apply([configFor(server.uri)]);
   await until(() => sets.length === 1);
-  worker.post(JWKS_REFRESH, { uri: server.uri });
-  worker.post(JWKS_REFRESH, { uri: 'http://127.0.0.1/unknown' });
+  worker.post(JWKS_REFRESH, { uri: server.uri, hasKeys: true });
+  worker.post(JWKS_REFRESH, { uri: 'http://127.0.0.1/unknown', hasKeys: false });
   await until(() => cooldowns.length === 2);
   assert.equal(server.requests, 1);
   assert(cooldowns.every((cooldownMs) => cooldownMs > 0));
+});
+
+test('a worker without keys gets the ones there are when it asks', async (t) => {
+  const server = await serve(t, sends(RSA_SET));
+  const { under } = keeper(t);
+  const { worker, sets, cooldowns } = listener(under);
+  under.apply([configFor(server.uri)]);
+  await until(() => sets.length === 1);
+  worker.post(JWKS_REFRESH, { uri: server.uri, hasKeys: false });
+  await until(() => cooldowns.length === 1);
+  assert.deepEqual([sets, server.requests], [['rsa', 'rsa'], 1]);
 });
 
 test('an outage leaves the last good keys, until they are too old', async (t) => {

@@ -70,7 +70,7 @@ export class JwksKeeper {
     for (const { uri, json } of this.#sets.values()) {
       if (json !== null) channel.post(JWKS_KEYS, { uri, json });
     }
-    channel.on(JWKS_REFRESH, ({ uri }) => void this.#refreshFor(workerId, uri));
+    channel.on(JWKS_REFRESH, ({ uri, hasKeys }) => void this.#refreshFor(workerId, uri, hasKeys));
   }
 
   removeWorker(workerId: number): void {
@@ -87,9 +87,12 @@ export class JwksKeeper {
     await this.#dispatcher.destroy();
   }
 
-  async #refreshFor(workerId: number, uri: string): Promise<void> {
-    const cooldownMs = (await this.#sets.get(uri)?.refresh()) ?? this.#timings.cooldownMs;
-    this.#workers.get(workerId)?.post(JWKS_REFRESHED, { uri, cooldownMs });
+  async #refreshFor(workerId: number, uri: string, hasKeys: boolean): Promise<void> {
+    const set = this.#sets.get(uri);
+    const cooldownMs = (await set?.refresh()) ?? this.#timings.cooldownMs;
+    const channel = this.#workers.get(workerId);
+    if (!hasKeys && set !== undefined && set.json !== null) channel?.post(JWKS_KEYS, { uri, json: set.json });
+    channel?.post(JWKS_REFRESHED, { uri, cooldownMs });
   }
 
   #events(uri: string): KeySetEvents {

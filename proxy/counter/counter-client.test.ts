@@ -83,6 +83,18 @@ test('a connection released while its answer is pending leaves nothing behind', 
   assert.equal(client.pending, 0);
 });
 
+test('asking twice for the same connection takes one slot, in one turn or in several', async () => {
+  const { service, clients } = serviceWith(1);
+  const client = clients[0]!;
+  const asked = [client.acquire(1, one('a')), client.acquire(1, one('a'))];
+  await turns(1);
+  asked.push(client.acquire(1, one('a')));
+  for (const acquisition of await Promise.all(asked)) assert.equal(acquisition.outcome, 'admitted');
+  client.release(1);
+  await turns();
+  assert.equal(service.summary(1).connections, 0);
+});
+
 test('more than maxPending without an answer are unavailable at once', async () => {
   const { client } = clientAlone({ maxPending: 2 });
   void client.acquire(1, one('a'));

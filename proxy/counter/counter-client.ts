@@ -48,12 +48,14 @@ export class CounterClient implements Counter {
   }
 
   acquire(connection: ConnectionId, demands: readonly Demand[]): Promise<Acquisition> {
+    const queued = this.#queued.get(connection);
+    if (queued !== undefined) return queued.promise;
     if (this.#pending >= this.#maxPending) return Promise.resolve(TOO_MANY_PENDING);
     this.#pending++;
-    return new Promise((resolve) => {
-      this.#queued.set(connection, { demands, resolve });
-      this.#scheduleFlush();
-    });
+    const { promise, resolve } = Promise.withResolvers<Acquisition>();
+    this.#queued.set(connection, { demands, promise, resolve });
+    this.#scheduleFlush();
+    return promise;
   }
 
   release(connection: ConnectionId): void {
@@ -124,6 +126,7 @@ export class CounterClient implements Counter {
 
 interface Queued {
   readonly demands: readonly Demand[];
+  readonly promise: Promise<Acquisition>;
   readonly resolve: (acquisition: Acquisition) => void;
 }
 
