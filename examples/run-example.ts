@@ -1,0 +1,82 @@
+/** Starts what an example needs: its backends, and the gateway in front of them. Ctrl-C stops all of it. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const POLL_MS = 100;
+
+export interface Example {
+  /** The folder with the configuration. */
+  readonly folder: URL;
+  readonly backends: readonly { readonly module: URL; readonly env?: Readonly<Record<string, string>> }[];
+  /** What the gateway answers when everything is up: any status below 500 will do. */
+  readonly url: string;
+  /** What to do now, once it is up. */
+  readonly advice: readonly string[];
+}
+
+/**
+ * Runs until it is stopped. Arguments of this process go to `sluice run`.
+ *
+ * Children are in process groups of their own, so that Ctrl-C in a terminal reaches this process alone and the order
+ * of stopping is ours: the gateway first, and then what it leads to.
+ */
+export async function runExample({ folder, backends, url, advice }: Example): Promise<void> {
+  const gateway = fork(
+    new URL('../cli/main.ts', import.meta.url),
+    ['run', '-f', fileURLToPath(folder), ...process.argv.slice(2)],
+    { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+  );
+  const started = backends.map(({ module, env }) =>
+    fork(module, {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: { ...process.env, ...env },
+    }),
+  );
+  const exits = [gateway, ...started].map((child) => once(child, 'exit') as Promise<[number | null]>);
+
+  let stopping = false;
+  const stop = (child: ChildProcess): void => {
+    stopping = true;
+    child.kill('SIGTERM');
+  };
+  // The gateway drains on the first signal and goes at once on the second.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(gateway));
+  void exits[0]!.then(([code]) => {
+    if (!stopping) process.exitCode = code || 1;
+    for (const backend of started) stop(backend);
+  });
+  for (const exit of exits.slice(1)) {
+    void exit.then(([code]) => {
+      if (stopping) return;
+      console.error(`A backend of the example ended with code ${code}. Does it run already?`);
+      process.exitCode = 1;
+      stop(gateway);
+    });
+  }
+
+  while (!stopping && !(await isUp(url))) await delay(POLL_MS);
+  if (!stopping) print(advice);
+  await Promise.all(exits);
+}
+
+function isUp(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    request(url, { agent: false }, (response) => {
+      response.resume();
+      resolve((response.statusCode ?? 500) < 500);
+    })
+      .on('error', () => resolve(false))
+      .end();
+  });
+}
+
+function print(lines: readonly string[]): void {
+  const width = Math.max(...lines.map((line) => line.length));
+  const rule = '─'.repeat(width + 2);
+  const box = lines.map((line) => `  │ ${line.padEnd(width)} │`).join('\n');
+  console.log(`\n  ╭${rule}╮\n${box}\n  ╰${rule}╯\n`);
+}
