@@ -66,19 +66,28 @@ export function kebab(name: string): string {
  * Writes the generated files; with `--check` on the command line it writes nothing, and sets the exit code
  * to 1 when a file differs from what would be written.
  */
-export function writeGenerated(files: Map<string, string>, command: string): void {
-  const check = process.argv.includes('--check');
-  for (const [file, text] of files) {
-    const shown = relative(root, file);
-    if (!check) {
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, text);
-      console.log(`wrote ${shown}`);
-    } else if (readOrEmpty(file) !== text) {
-      console.error(`${shown} does not fit the CRDs any more: run \`${command}\``);
-      process.exitCode = 1;
-    }
+export function writeOrCheck(files: ReadonlyMap<string, string>, command: string): void {
+  if (!process.argv.includes('--check')) {
+    writeFiles(files);
+    for (const file of files.keys()) console.log(`wrote ${relative(root, file)}`);
+    return;
   }
+  for (const file of findStale(files)) {
+    console.error(`${relative(root, file)} does not fit the CRDs any more: run \`${command}\``);
+    process.exitCode = 1;
+  }
+}
+
+export function writeFiles(files: ReadonlyMap<string, string>): void {
+  for (const [file, text] of files) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+}
+
+/** The files that are missing or hold something else. */
+export function findStale(files: ReadonlyMap<string, string>): string[] {
+  return [...files].filter(([file, text]) => readOrEmpty(file) !== text).map(([file]) => file);
 }
 
 function readOrEmpty(file: string): string {

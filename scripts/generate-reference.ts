@@ -3,7 +3,7 @@
  * `node scripts/generate-reference.ts [--check]` writes `docs/reference/*.md`.
  */
 import { join } from 'node:path';
-import { type Crd, kebab, readCrds, root, type Schema, writeGenerated } from './crds.ts';
+import { type Crd, kebab, readCrds, root, type Schema, writeOrCheck } from './crds.ts';
 
 const notice = '<!-- Generated from crds/ by scripts/generate-reference.ts. Do not edit. -->';
 
@@ -11,7 +11,7 @@ const files = new Map<string, string>();
 const crds = readCrds();
 for (const crd of crds) files.set(join(root, 'docs/reference', `${kebab(crd.kind)}.md`), pageOf(crd));
 files.set(join(root, 'docs/reference/README.md'), indexOf(crds));
-writeGenerated(files, 'node scripts/generate-reference.ts');
+writeOrCheck(files, 'node scripts/generate-reference.ts');
 
 function indexOf(all: Crd[]): string {
   const rows = all.map(({ kind, shortNames, schema }) => [

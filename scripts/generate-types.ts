@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { compile } from 'json-schema-to-typescript';
-import { type Crd, kebab, readCrds, root, type Schema, writeGenerated } from './crds.ts';
+import { type Crd, kebab, readCrds, root, type Schema, writeOrCheck } from './crds.ts';
 
 type CompilerInput = Parameters<typeof compile>[0];
 
@@ -116,4 +116,4 @@ const files = new Map<string, string>();
 for (const crd of readCrds()) {
   files.set(join(root, 'operator/resources/generated', `${kebab(crd.kind)}.ts`), await typesOf(crd));
 }
-writeGenerated(files, 'node scripts/generate-types.ts');
+writeOrCheck(files, 'node scripts/generate-types.ts');

@@ -136,28 +136,18 @@ function compileBackends(route: WrittenRoute, path: FieldPath, context: GatewayC
 
 function compileBackend(written: WrittenBackend, path: FieldPath, context: GatewayContext): Backend {
   const { pool: name, weight, filters = [] } = withDefaults(`${ROUTE}.backends[]`, written);
-  let pool = resolvePool(name, [...path, 'pool'], context);
+  const pool = resolvePool(name, [...path, 'pool'], context);
   let backend: Omit<Backend, 'pool' | 'weight'> = {
     requestHeaders: null,
     responseHeaders: null,
     rewrite: null,
   };
-  for (const [index, filter] of filters.entries()) {
-    const { requestHeaderModifier, responseHeaderModifier, urlRewrite, requestRedirect } = filter;
+  for (const { requestHeaderModifier, responseHeaderModifier, urlRewrite } of filters) {
     if (requestHeaderModifier)
       backend = { ...backend, requestHeaders: compileModifier(requestHeaderModifier) };
     if (responseHeaderModifier)
       backend = { ...backend, responseHeaders: compileModifier(responseHeaderModifier) };
     if (urlRewrite) backend = { ...backend, rewrite: compileRewrite(urlRewrite) };
-    if (requestRedirect) {
-      // A filter must never be skipped in silence: requests that it was for are answered with an error.
-      pool = null;
-      context.report.error(context.gateway, [...path, 'filters', index, 'type'], 'UnsupportedValue', {
-        message: 'the share of requests of this backend is answered with 500',
-        found: 'RequestRedirect',
-        expected: 'the filter at the route, since a backend cannot redirect',
-      });
-    }
   }
   return { pool, weight, ...backend };
 }

@@ -84,12 +84,10 @@ test('parts that occur in several places are the same in all of them', () => {
   const same: [string, string][] = [
     [`${gateway}.authentication`, `${gateway}.routes[].authentication`],
     [`${gateway}.accessControl`, `${gateway}.routes[].accessControl`],
-    ...['requestHeaderModifier', 'responseHeaderModifier', 'requestRedirect', 'urlRewrite'].map(
-      (name): [string, string] => [
-        `${gateway}.routes[].filters[].${name}`,
-        `${gateway}.routes[].backends[].filters[].${name}`,
-      ],
-    ),
+    ...['requestHeaderModifier', 'responseHeaderModifier', 'urlRewrite'].map((name): [string, string] => [
+      `${gateway}.routes[].filters[].${name}`,
+      `${gateway}.routes[].backends[].filters[].${name}`,
+    ]),
     [`${gateway}.routes[].filters[].requestRedirect.path`, `${gateway}.routes[].filters[].urlRewrite.path`],
     [
       `${gateway}.listeners[].tls.clientValidation.caCertificateRefs[]`,

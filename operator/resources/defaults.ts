@@ -25,7 +25,6 @@ export const defaults = {
   'EdgeGateway.spec.routes[].filters[].cors.allowCredentials': false,
   'EdgeGateway.spec.routes[].filters[].cors.maxAge': 5,
   'EdgeGateway.spec.routes[].backends[].weight': 1,
-  'EdgeGateway.spec.routes[].backends[].filters[].requestRedirect.statusCode': 302,
   'EdgeGateway.spec.routes[].timeouts.requestSeconds': 0,
   'EdgeGateway.spec.routes[].timeouts.backendRequestSeconds': 0,
   'EdgeGateway.spec.routes[].retry.attempts': 1,

@@ -38,8 +38,13 @@ export function classify(version: string, kind: string): Classified {
   const read = kinds.find((known) => known === kind);
   if (read && apiVersions[read] === version) return { is: 'read', kind: read };
 
-  const isOurs = version === group || version.startsWith(`${group}/`);
-  if (read && (isOurs || ownKinds.includes(read) || version.startsWith('v1'))) {
+  const writtenGroup = version.includes('/') ? version.slice(0, version.indexOf('/')) : '';
+  const isOurs = writtenGroup === group || version === group;
+  if (read) {
+    // Another project may have a kind of the same name; a group that is nearly ours is a mistake.
+    const isMeant =
+      writtenGroup === '' || isOurs || (ownKinds.includes(read) && nearest(writtenGroup, [group]));
+    if (!isMeant) return { is: 'skipped' };
     return { is: 'unknown', field: 'apiVersion', found: describeValue(version), expected: apiVersions[read] };
   }
   if (isOurs) return unknownKind(kind, ownKinds);

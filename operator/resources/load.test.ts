@@ -151,6 +151,16 @@ const complaints: [title: string, text: string, ...expected: string[]][] = [
     'f.yaml:1:1: apiVersion: found "slucie.dev/v1alpha1", expected sluice.dev/v1alpha1',
   ],
   [
+    'a kind of ours without a group',
+    'apiVersion: v1alpha1\nkind: EdgeGateway\nmetadata: {name: a}',
+    'f.yaml:1:1: apiVersion: found "v1alpha1", expected sluice.dev/v1alpha1',
+  ],
+  [
+    'a kind of another group that has the name of one of ours',
+    'apiVersion: network.example.com/v1\nkind: BackendPool\nmetadata: {name: a}',
+    'f.yaml:1:1: warning: left out, since Sluice does not read objects of this kind from files: BackendPool',
+  ],
+  [
     'a misspelt kind of the core group',
     'apiVersion: v1\nkind: Sercet\nmetadata: {name: a}',
     'f.yaml:2:1: kind: found "Sercet", expected Secret (did you mean that?)',

@@ -118,15 +118,23 @@ function within(source: Source, prefix: FieldPath): Source {
   };
 }
 
+const maxKindsShown = 20;
+
 function noteSkipped(skipped: Skipped[]): Diagnostic {
   const counts = new Map<string, number>();
-  for (const { kind } of skipped) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  for (const { kind } of skipped) {
+    const name = kind.slice(0, 80);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
   const kinds = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
-  const shown = kinds.map(([kind, count]) => (count === 1 ? kind : `${kind} (${count} times)`)).join(', ');
+  const shown = kinds
+    .slice(0, maxKindsShown)
+    .map(([kind, count]) => (count === 1 ? kind : `${kind} (${count} times)`))
+    .concat(kinds.length > maxKindsShown ? [`and ${kinds.length - maxKindsShown} more`] : []);
   return diagnoseAt(skipped[0]!.source, '', [], {
     severity: 'warning',
     code: 'SkippedKinds',
-    message: `left out, since Sluice does not read objects of this kind from files: ${shown}`,
+    message: `left out, since Sluice does not read objects of this kind from files: ${shown.join(', ')}`,
   });
 }
 

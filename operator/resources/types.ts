@@ -82,7 +82,8 @@ export interface Source {
   written?(path: FieldPath): string | undefined;
 }
 
-interface ResourceOf<K extends Kind> {
+/** A document of one kind. */
+export interface ResourceOf<K extends Kind> {
   apiVersion: Bodies[K]['apiVersion'];
   kind: K;
   /** `default` when the document names none. */

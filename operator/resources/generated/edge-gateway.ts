@@ -648,12 +648,11 @@ export interface WeightedBackend {
  */
 export interface BackendFilter {
   /**
-   * What the filter does; the field of the same name holds its settings. One of RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite.
+   * What the filter does; the field of the same name holds its settings. One of RequestHeaderModifier, ResponseHeaderModifier, URLRewrite.
    */
-  type: 'RequestHeaderModifier' | 'ResponseHeaderModifier' | 'RequestRedirect' | 'URLRewrite';
+  type: 'RequestHeaderModifier' | 'ResponseHeaderModifier' | 'URLRewrite';
   requestHeaderModifier?: HeaderModifier;
   responseHeaderModifier?: HeaderModifier;
-  requestRedirect?: RequestRedirect;
   urlRewrite?: UrlRewrite;
 }
 /**

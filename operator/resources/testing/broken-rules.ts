@@ -62,6 +62,8 @@ const filterFields = [
   ['CORS', 'cors'],
 ] as const;
 
+const backendFilterTypes = ['RequestHeaderModifier', 'ResponseHeaderModifier', 'URLRewrite'];
+
 const settings: Record<string, object> = {
   RequestHeaderModifier: { requestHeaderModifier: { remove: ['A'] } },
   ResponseHeaderModifier: { responseHeaderModifier: { remove: ['A'] } },
@@ -73,7 +75,7 @@ const settings: Record<string, object> = {
 
 const filter = (type: string) => ({ type, ...settings[type] });
 
-/** The filters of a route and of one of its backends; a redirecting route must not have a backend. */
+/** What holds for the filters of a route and of one of its backends. */
 function filterCases(
   kinds: readonly (readonly [string, string])[],
   wrap: (filters: object[]) => [string, unknown],
@@ -92,13 +94,20 @@ function filterCases(
       ]);
     }
   }
-  cases.push([
-    ...wrap([filter('RequestRedirect'), filter('URLRewrite')]),
-    `${at}: type RequestRedirect and type URLRewrite must not both occur`,
-  ]);
   return cases;
 }
 
+function pathCases(wrap: (path: object) => [string, unknown], at: string): Case[] {
+  return [
+    ['ReplaceFullPath', 'replaceFullPath'],
+    ['ReplacePrefixMatch', 'replacePrefixMatch'],
+  ].map(([type, field]) => [
+    ...wrap({ type }),
+    `spec.routes[0].${at}.path.${field}: found nothing: ${field} must be set when type is ${type}, and only then`,
+  ]);
+}
+
+/** A route that redirects must not have a backend. */
 const routeWith = (filters: object[]): [string, unknown] => {
   const redirects = filters.some((one) => (one as { type: string }).type === 'RequestRedirect');
   return ['spec.routes.0', { name: 'hub', filters, ...(redirects ? {} : { backend: pool }) }];
@@ -260,31 +269,27 @@ export const brokenRules: Record<OwnKind, Case[]> = {
       'spec.routes[0].timeouts.backendRequestSeconds: found 2: backendRequestSeconds must be at most requestSeconds',
     ],
     ...filterCases(filterFields, routeWith, 'spec.routes[0].filters'),
-    ...filterCases(filterFields.slice(0, 4), backendWith, 'spec.routes[0].backends[0].filters'),
-    ...(['filters', 'backends.0.filters'] as const).flatMap((at): Case[] => {
-      const route = (path: object, type: 'URLRewrite' | 'RequestRedirect') => {
-        const one =
-          type === 'URLRewrite' ? { type, urlRewrite: { path } } : { type, requestRedirect: { path } };
-        if (at !== 'filters') return { name: 'hub', backends: [{ ...pool, filters: [one] }] };
-        return { name: 'hub', filters: [one], ...(type === 'URLRewrite' ? { backend: pool } : {}) };
-      };
-      const field = at === 'filters' ? 'spec.routes[0].filters[0]' : 'spec.routes[0].backends[0].filters[0]';
-      return (['URLRewrite', 'RequestRedirect'] as const).flatMap((type): Case[] => {
-        const path = `${field}.${type === 'URLRewrite' ? 'urlRewrite' : 'requestRedirect'}.path`;
-        return [
-          [
-            'spec.routes.0',
-            route({ type: 'ReplaceFullPath' }, type),
-            `${path}.replaceFullPath: found nothing: replaceFullPath must be set when type is ReplaceFullPath, and only then`,
-          ],
-          [
-            'spec.routes.0',
-            route({ type: 'ReplacePrefixMatch' }, type),
-            `${path}.replacePrefixMatch: found nothing: replacePrefixMatch must be set when type is ReplacePrefixMatch, and only then`,
-          ],
-        ];
-      });
-    }),
+    ...filterCases(
+      filterFields.filter(([type]) => backendFilterTypes.includes(type)),
+      backendWith,
+      'spec.routes[0].backends[0].filters',
+    ),
+    [
+      ...routeWith([filter('RequestRedirect'), filter('URLRewrite')]),
+      'spec.routes[0].filters: type RequestRedirect and type URLRewrite must not both occur',
+    ],
+    ...pathCases(
+      (path) => routeWith([{ type: 'URLRewrite', urlRewrite: { path } }]),
+      'filters[0].urlRewrite',
+    ),
+    ...pathCases(
+      (path) => routeWith([{ type: 'RequestRedirect', requestRedirect: { path } }]),
+      'filters[0].requestRedirect',
+    ),
+    ...pathCases(
+      (path) => backendWith([{ type: 'URLRewrite', urlRewrite: { path } }]),
+      'backends[0].filters[0].urlRewrite',
+    ),
     [
       'spec.routes.0.filters',
       [{ type: 'RequestMirror', requestMirror: { ...mirror, percent: 1, fraction: { numerator: 1 } } }],
