@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { type Diagnostic, formatDiagnostic } from '../operator/resources/index.ts';
+import { formatDiagnostic } from '../operator/resources/index.ts';
 import {
   type Configuration,
   FileSource,
@@ -11,10 +11,10 @@ import { AdminServer, type AdminSource } from '../proxy/admin/server.ts';
 import { printableSnapshot } from '../proxy/config/encoding.ts';
 import type { Snapshot } from '../proxy/config/snapshot.ts';
 import { GatewayProxy } from '../proxy/gateway-proxy.ts';
+import type { ListenFailure } from '../proxy/listeners/words.ts';
 import { formatExposition, mergeReports } from '../proxy/telemetry/exposition.ts';
 import type { Log } from '../proxy/telemetry/log.ts';
 import { Metrics } from '../proxy/telemetry/metrics.ts';
-import type { PortFailure } from '../proxy/workers/topics.ts';
 
 export interface StandaloneOptions {
   readonly files: readonly string[];
@@ -174,13 +174,14 @@ export class Standalone implements AdminSource {
   }
 
   async #reload(state: SourceState): Promise<void> {
-    this.#configuration = nextConfiguration(this.#configuration, state, Date.now());
-    const failures = await this.#serve(this.#configuration);
-    this.#tell(this.#configuration.diagnostics, failures);
+    const configuration = nextConfiguration(this.#configuration, state, Date.now());
+    this.#configuration = configuration;
+    const failures = await this.#serve(configuration);
+    this.#tell(configuration, failures);
   }
 
   /** Has a proxy for each gateway, and none for a gateway that left. */
-  async #serve({ snapshots }: Configuration): Promise<PortFailure[]> {
+  async #serve({ snapshots }: Configuration): Promise<ListenFailure[]> {
     const wanted = new Map(snapshots.map((snapshot) => [gatewayKey(snapshot), snapshot]));
     for (const [key, proxy] of this.#proxies) {
       if (wanted.has(key)) continue;
@@ -188,7 +189,7 @@ export class Standalone implements AdminSource {
       this.#options.log.info({ gateway: key }, 'the gateway is gone from the files: draining it');
       void proxy.drain();
     }
-    const failures: PortFailure[] = [];
+    const failures: ListenFailure[] = [];
     for (const [key, snapshot] of wanted) {
       let proxy = this.#proxies.get(key);
       if (proxy === undefined) {
@@ -208,7 +209,7 @@ export class Standalone implements AdminSource {
     return failures;
   }
 
-  #tell(diagnostics: readonly Diagnostic[], failures: readonly PortFailure[]): void {
+  #tell({ diagnostics, applied }: Configuration, failures: readonly ListenFailure[]): void {
     this.#problems = [
       ...diagnostics.map((diagnostic) => ({
         severity: diagnostic.severity,
@@ -223,6 +224,8 @@ export class Standalone implements AdminSource {
       if (severity === 'error') this.#options.log.error(text);
       else this.#options.log.warn(text);
     }
+    if (!applied)
+      this.#options.log.error('the files could not be read completely: the configuration stays as it was');
     const good = this.#problems.every(({ severity }) => severity !== 'error');
     this.#lastReloadGood.set(good ? 1 : 0);
     this.#reloads.labels(good ? 'good' : 'errors').add();

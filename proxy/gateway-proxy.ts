@@ -3,6 +3,7 @@ import { encodeSnapshot } from './config/encoding.ts';
 import type { Port, Snapshot } from './config/snapshot.ts';
 import { CounterService } from './counter/counter-service.ts';
 import { describeKey } from './firewall/key.ts';
+import type { ListenFailure } from './listeners/words.ts';
 import { PoolManager } from './pools/manager.ts';
 import type { PoolStatus } from './pools/status.ts';
 import { AccessLogPrinter } from './telemetry/access-log-batch.ts';
@@ -11,7 +12,6 @@ import { forwardWorkerLog, type Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { portFailure } from './workers/ports.ts';
 import { Supervisor } from './workers/supervisor.ts';
-import type { PortFailure } from './workers/topics.ts';
 
 export interface GatewayProxyOptions {
   /** Address that listeners bind, e.g. `127.0.0.1` or `::`. */
@@ -80,7 +80,7 @@ export class GatewayProxy {
   }
 
   /** Serves a snapshot; resolves when every worker does, with the ports that could not be opened. */
-  async apply(snapshot: Snapshot): Promise<readonly PortFailure[]> {
+  async apply(snapshot: Snapshot): Promise<readonly ListenFailure[]> {
     const failures = await this.#newPortFailures(snapshot.ports);
     const failed = new Set(failures.map(({ port }) => port));
     const served: Snapshot = { ...snapshot, ports: snapshot.ports.filter(({ port }) => !failed.has(port)) };
@@ -142,7 +142,7 @@ export class GatewayProxy {
     this.#jwks.stop();
   }
 
-  async #newPortFailures(ports: readonly Port[]): Promise<PortFailure[]> {
+  async #newPortFailures(ports: readonly Port[]): Promise<ListenFailure[]> {
     const fresh = ports.filter((port) => port.transport !== 'UDP' && !this.#openPorts.has(portKey(port)));
     const failures = await Promise.all(fresh.map((port) => portFailure(port, this.#options.address)));
     return failures.filter((failure) => failure !== null);

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import type { Port } from '../config/snapshot.ts';
-import type { PortFailure } from './topics.ts';
+import { type ListenFailure, listenErrorInWords } from '../listeners/words.ts';
 
 /**
  * Whether nobody else listens on a port, in words when somebody does.
@@ -8,7 +8,7 @@ import type { PortFailure } from './topics.ts';
  * Workers share their ports (`SO_REUSEPORT`), and so would a second process of the same user: without asking,
  * it would silently take a part of the connections. Binding once without sharing finds that out.
  */
-export async function portFailure(port: Port, address: string): Promise<PortFailure | null> {
+export async function portFailure(port: Port, address: string): Promise<ListenFailure | null> {
   const server = createServer();
   const { promise, resolve } = Promise.withResolvers<NodeJS.ErrnoException | null>();
   server.once('error', resolve);
@@ -18,19 +18,6 @@ export async function portFailure(port: Port, address: string): Promise<PortFail
   return {
     port: port.port,
     listeners: port.listeners.map(({ name }) => name),
-    message: inWords(error, port.port),
+    message: listenErrorInWords(error, port.port, address),
   };
-}
-
-function inWords(error: NodeJS.ErrnoException, port: number): string {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return `port ${port} is in use by another process`;
-    case 'EACCES':
-      return `port ${port} needs a privilege that this process does not have (ports below 1024 usually do)`;
-    case 'EADDRNOTAVAIL':
-      return `port ${port} cannot be opened: this machine does not have the address`;
-    default:
-      return `port ${port} cannot be opened: ${error.message}`;
-  }
 }

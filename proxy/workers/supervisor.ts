@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -29,6 +30,9 @@ const RESTART_DELAY_MS = { first: 100, max: 10_000 };
 /** A worker that lived this long was no part of a crash loop. */
 const STABLE_AFTER_MS = 60_000;
 
+/** Threads at a time, those that are on their way out included. */
+const MAX_WORKERS = 256;
+
 interface Member {
   readonly channel: WorkerChannel;
   readonly worker: Worker;
@@ -37,6 +41,7 @@ interface Member {
   failures: Applied['failures'];
   /** Taken out of service: its exit is expected. */
   leaving: boolean;
+  readonly connectionSlot: number;
   readonly drained: PromiseWithResolvers<void>;
 }
 
@@ -49,6 +54,8 @@ export class Supervisor {
   readonly #running: Gauge;
   readonly #ticketKeys = new Uint8Array(randomBytes(48));
   readonly #reusePort = REUSE_PORT_PLATFORMS.includes(process.platform);
+  readonly #connectionCounts = new SharedArrayBuffer(MAX_WORKERS * Int32Array.BYTES_PER_ELEMENT);
+  readonly #freeSlots = Array.from({ length: MAX_WORKERS }, (_, slot) => slot);
   readonly #members = new Map<number, Member>();
   readonly #waiters = new Set<() => void>();
   #nextWorkerId = 1;
@@ -147,10 +154,14 @@ export class Supervisor {
 
   #start(): void {
     const workerId = this.#nextWorkerId++;
+    const connectionSlot = this.#freeSlots.pop();
+    assert(connectionSlot !== undefined, `more than ${MAX_WORKERS} workers`);
     const start: WorkerStart = {
       workerId,
       address: this.#address,
       ticketKeys: this.#ticketKeys,
+      connectionCounts: this.#connectionCounts,
+      connectionSlot,
       reusePort: this.#reusePort,
     };
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
@@ -165,6 +176,7 @@ export class Supervisor {
       appliedGeneration: 0,
       failures: [],
       leaving: false,
+      connectionSlot,
       drained: Promise.withResolvers<void>(),
     };
     this.#members.set(workerId, member);
@@ -192,6 +204,9 @@ export class Supervisor {
   #exited(member: Member): void {
     this.#members.delete(member.channel.workerId);
     this.#running.add(-1);
+    // The thread's sockets went with it.
+    Atomics.store(new Int32Array(this.#connectionCounts), member.connectionSlot, 0);
+    this.#freeSlots.push(member.connectionSlot);
     member.drained.resolve();
     for (const feature of this.#features) feature.removeWorker?.(member.channel.workerId);
     this.#notify();

@@ -7,7 +7,7 @@ interface Envelope {
 
 /** What `MessagePort` and `Worker` have in common. */
 interface Port {
-  postMessage(value: unknown, transfer?: readonly never[]): void;
+  postMessage(value: Envelope): void;
   on(event: 'message', listener: (value: Envelope) => void): unknown;
 }
 

@@ -1,17 +1,10 @@
 import type { Drain } from '../config/snapshot.ts';
+import type { ListenFailure } from '../listeners/words.ts';
 import { topic } from './channel.ts';
-
-/** A port that could not be opened, in words. */
-export interface PortFailure {
-  readonly port: number;
-  /** Names of the listeners that are not served because of it. */
-  readonly listeners: readonly string[];
-  readonly message: string;
-}
 
 export interface Applied {
   readonly generation: number;
-  readonly failures: readonly PortFailure[];
+  readonly failures: readonly ListenFailure[];
 }
 
 /** Main → worker: serve this (the text of `encodeSnapshot`). */
@@ -32,6 +25,10 @@ export interface WorkerStart {
   readonly address: string;
   /** TLS session ticket keys (48 bytes) that all workers share, so that a client may resume at any of them. */
   readonly ticketKeys: Uint8Array;
+  /** Client connections per worker (32-bit integers), so that the limit of the pod holds over all of them. */
+  readonly connectionCounts: SharedArrayBuffer;
+  /** This worker's place in it. */
+  readonly connectionSlot: number;
   /** Whether several workers listen on the same port. */
   readonly reusePort: boolean;
 }
