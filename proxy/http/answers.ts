@@ -36,8 +36,6 @@ const table = {
   backend_invalid: [502, 'The backend did not answer with valid HTTP.'],
   backend_timeout: [504, 'The backend did not answer in time.'],
   request_deadline: [504, 'The request took longer than its route allows.'],
-  // The gateway
-  draining: [503, 'The gateway is stopping.'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;
 
 export type Reason = keyof typeof table;

@@ -3,6 +3,7 @@ import type { CloseReason, ConnectionEntry, ConnectionKind } from '../connection
 import { clientAddressOf, forwardedLines } from '../filters/forwarded.ts';
 import type { Endpoint } from '../pools/endpoint.ts';
 import { type Answer, http1Answer, http1Refusal, type Reason, reasonOfCodecStatus } from './answers.ts';
+import { NEVER } from './clock.ts';
 import { type BodyReader, bodyReader } from './codec/body.ts';
 import { CHUNK_END, chunkHeader, LAST_CHUNK } from './codec/chunked.ts';
 import type { HeaderPlan } from './codec/edit.ts';
@@ -42,6 +43,8 @@ const MAX_DISCARDED_BYTES = 65_536;
 /** How long, and how many bytes of, a client is listened to after the last answer (RFC 9112 §9.6). */
 const LINGER_MS = 2000;
 const MAX_LINGER_BYTES = 1_048_576;
+/** How long an answer in progress may take once its connection is to end. */
+const CLOSE_GRACE_MS = 10_000;
 
 /** What a connection needs of its server side. */
 export interface ConnectionOwner {
@@ -89,6 +92,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   #responded = false;
   #closing = false;
   #closeRequested = false;
+  #closeDeadlineMs = NEVER;
   /** Body bytes are framed anew: as chunks, or bare where the connection's end delimits them. */
   #reframe: 'no' | 'chunked' | 'bare' = 'no';
   #bodyless = false;
@@ -420,7 +424,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     this.#output.text(writeResponseHead(head, plan, '', '', ''));
   }
 
-  respond(head: ResponseHead, plan: HeaderPlan, lines: string): void {
+  respond(head: ResponseHead, plan: HeaderPlan, lines: string, mayEndEarly: boolean): void {
     const isOld = this.#head.minorVersion === 0;
     let framing = '';
     this.#responded = true;
@@ -436,7 +440,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
           this.#closing = true;
         } else {
           framing = CHUNKED_LINE;
-          if (head.framing === 'untilClose') this.#reframe = 'chunked';
+          if (head.framing === 'untilClose' || mayEndEarly) this.#reframe = 'chunked';
         }
         break;
       default:
@@ -497,7 +501,11 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   abort(): void {
     this.#exchange = null;
     this.#stage = STAGE.closed;
-    // A reset, since an orderly close would make a body that ends with the connection look complete.
+    this.#reset();
+  }
+
+  /** A reset, since an orderly close would make a body that ends with the connection look complete. */
+  #reset(): void {
     if (this.#scheme === 'http') this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
@@ -569,10 +577,18 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   }
 
   /** An idle connection ends now, one in use after its answer. */
-  close(_reason: CloseReason): void {
-    this.#closeRequested = true;
+  finishSoon(): void {
     this.#closing = true;
+    this.#closeRequested = true;
     if (this.#stage === STAGE.head && this.#buffer === null) this.#linger();
+  }
+
+  /** The same, but within a bounded time: an event stream ends, any other answer has a while. */
+  close(reason: CloseReason): void {
+    if (this.#closeDeadlineMs !== NEVER) return;
+    this.#closeDeadlineMs = this.#owner.services.clock.now() + CLOSE_GRACE_MS;
+    this.finishSoon();
+    this.#exchange?.endEventStream(reason);
   }
 
   destroy(): void {
@@ -580,6 +596,10 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   }
 
   tick(nowMs: number): void {
+    if (nowMs >= this.#closeDeadlineMs && this.#stage !== STAGE.lingering) {
+      this.#reset();
+      return;
+    }
     this.#exchange?.tick(nowMs);
     if (this.#sinceMs === 0) this.#sinceMs = nowMs;
     const waitedMs = nowMs - this.#sinceMs;
@@ -616,7 +636,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     if (!this.#output.blocked) return;
     if (this.#blockedSinceMs === 0) this.#blockedSinceMs = nowMs;
     if (overdue(nowMs - this.#blockedSinceMs, this.#state.settings.limits.requestBodyIdleTimeoutMs)) {
-      this.#socket.destroy();
+      this.#reset();
     }
   }
 

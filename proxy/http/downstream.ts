@@ -43,8 +43,11 @@ export interface ExchangeDownstream {
   pauseBody(): void;
 
   informational(head: ResponseHead, plan: HeaderPlan): void;
-  /** The head of a backend's answer. */
-  respond(head: ResponseHead, plan: HeaderPlan, lines: string): void;
+  /**
+   * The head of a backend's answer.
+   * @param mayEndEarly whether the gateway may have to end the body in an orderly way before the backend does
+   */
+  respond(head: ResponseHead, plan: HeaderPlan, lines: string, mayEndEarly: boolean): void;
   /** A part of the backend's body as it came in. */
   write(buffer: Buffer, start: number, end: number, body: BodyReader): void;
   /** The answer is complete. */

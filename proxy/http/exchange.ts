@@ -256,7 +256,7 @@ export class Exchange {
   }
 
   get isEventStream(): boolean {
-    return this.#kind === 'connection' && !this.webSocket;
+    return this.#relay?.isEventStream === true;
   }
 
   get listenerName(): string {
@@ -368,6 +368,11 @@ export class Exchange {
     this.finish();
   }
 
+  /** Ends an answer that would go on for ever, in an orderly way. @returns whether it was one */
+  endEventStream(reason: string): boolean {
+    return this.#relay?.endEventStream(reason) === true;
+  }
+
   tick(nowMs: number): void {
     if (this.finished) return;
     if (nowMs >= this.#deadlineMs) {
@@ -377,10 +382,8 @@ export class Exchange {
       return;
     }
     if (nowMs >= this.#lifetimeDeadlineMs) {
-      this.#relay?.cancel();
-      this.reason = 'max_lifetime';
-      this.finish();
-      this.downstream.abort();
+      this.#lifetimeDeadlineMs = NEVER;
+      if (!this.endEventStream('max_lifetime')) this.#relay?.expire('request_deadline');
       return;
     }
     this.#relay?.tick(nowMs);

@@ -46,6 +46,7 @@ export class Relay implements UpstreamReceiver {
   #endpoint: Endpoint | null = null;
   #connection: UpstreamConnection | null = null;
   #setCookie: string | null = null;
+  #eventStream = false;
   /** Whether the connection of this attempt has served before, so that it may have been closing. */
   #reused = false;
   #attempts = 0;
@@ -227,7 +228,8 @@ export class Relay implements UpstreamReceiver {
     }
     services.pools.report(endpoint, status >= 500 ? 'server_error' : 'success');
     this.#waitingSinceMs = 0;
-    if (rule!.rule.ruleLists.length > 0 && head.framing !== 'none' && isEventStream(head)) {
+    this.#eventStream = (head.chunked || head.framing === 'untilClose') && isEventStream(head);
+    if (this.#eventStream && rule!.rule.ruleLists.length > 0) {
       let decided = false;
       this.#stage = STAGE.holding;
       this.#exchange.admitEventStream(() => {
@@ -251,7 +253,7 @@ export class Relay implements UpstreamReceiver {
     if (rule!.cors !== null) lines += rule!.cors.responseEdit(downstream.request).lines;
     this.#stage = STAGE.responding;
     this.#exchange.status = head.status;
-    downstream.respond(head, this.#plans!.response, lines);
+    downstream.respond(head, this.#plans!.response, lines, this.#eventStream);
   }
 
   onBody(buffer: Buffer, start: number, end: number, body: BodyReader): void {
@@ -418,6 +420,27 @@ export class Relay implements UpstreamReceiver {
     this.#cancelBackoff = null;
     this.#mirrors?.abandonBody(this.#requestComplete);
     if (stage !== STAGE.done && stage !== STAGE.idle) this.#endAttempt(null, null);
+  }
+
+  /**
+   * Ends an event stream in an orderly way, so that its client connects again.
+   * @returns false where the answer is none, or has not begun
+   */
+  endEventStream(reason: string): boolean {
+    if (!this.#eventStream || this.#stage !== STAGE.responding) return false;
+    const { downstream } = this.#exchange;
+    this.#stage = STAGE.done;
+    this.#mirrors?.abandonBody(this.#requestComplete);
+    this.#endAttempt(null, null);
+    this.#exchange.reason = reason;
+    downstream.end(null);
+    this.#exchange.finish();
+    downstream.complete();
+    return true;
+  }
+
+  get isEventStream(): boolean {
+    return this.#eventStream && this.#stage === STAGE.responding;
   }
 
   /** The time for the whole exchange, or for an attempt, is over. */

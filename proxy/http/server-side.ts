@@ -69,7 +69,7 @@ export class HttpServerSide implements ConnectionOwner {
   /** Closes idle connections, and each other one after the answer that is in progress. */
   drain(): void {
     this.draining = true;
-    for (const connection of [...this.#connections]) connection.close('drain');
+    for (const connection of [...this.#connections]) connection.finishSoon();
   }
 
   /** Ends everything at once. */
