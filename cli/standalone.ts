@@ -224,7 +224,7 @@ export class Standalone implements AdminSource {
       if (severity === 'error') this.#options.log.error(text);
       else this.#options.log.warn(text);
     }
-    if (!applied)
+    if (!applied && this.#proxies.size > 0)
       this.#options.log.error('the files could not be read completely: the configuration stays as it was');
     const good = this.#problems.every(({ severity }) => severity !== 'error');
     this.#lastReloadGood.set(good ? 1 : 0);

@@ -117,7 +117,12 @@ export class Gateway implements AsyncDisposable {
 
   /** Replaces the configuration. The gateway notices by itself; await what should change. */
   async apply(resources: readonly Resource[]): Promise<void> {
-    await writeFile(join(this.#folder, 'gateway.yaml'), yamlOf(resources));
+    await this.write(yamlOf(resources));
+  }
+
+  /** Replaces the configuration by any text. */
+  async write(text: string): Promise<void> {
+    await writeFile(join(this.#folder, 'gateway.yaml'), text);
   }
 
   async metrics(): Promise<Sample[]> {
