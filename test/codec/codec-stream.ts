@@ -51,6 +51,11 @@ export function parseWithCodec(
         message = kind === 'request' ? requestMessage(request) : responseMessage(response);
         stream.messages.push(message);
         if (head.framing === 'tunnel' || head.framing === 'untilClose') closing = true;
+        // llhttp takes this field of old for Connection; we ignore it and pass it to nobody.
+        if (head.has('proxy-connection')) {
+          closing = true;
+          message.persistent = null;
+        }
         if (kind === 'response' && (closing || requestMethod === 'HEAD' || response.status === 204))
           message.persistent = null;
         if (kind === 'request' && (request.method === 'CONNECT' || asksForUpgrade(request))) closing = true;

@@ -7,7 +7,7 @@ export interface ParsedMessage {
   readonly minorVersion: number;
   /** Name, value, name, value, as received. */
   readonly fields: readonly string[];
-  /** null where llhttp cannot tell: after an answer to HEAD, a 204, a body that ends with the connection, a tunnel. */
+  /** null where llhttp cannot tell: after an answer to HEAD, a 204, Proxy-Connection, a body that ends with the connection, a tunnel. */
   persistent: boolean | null;
   body: string;
   trailers: readonly string[];

@@ -69,4 +69,11 @@ export const REGRESSIONS: readonly {
     raw: 'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0\r\n\r\nGET / \r\n0\r\nContent-Length: -1 a \r\nTransfe',
     error: 'TRAILER_FORBIDDEN',
   },
+  {
+    // Proxy-Connection is Connection for llhttp.
+    kind: 'request',
+    requestMethod: 'GET',
+    raw: 'GET / HTTP/1.1\r\nHost: a\r\nProxy-Connection: ,close\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n',
+    error: null,
+  },
 ];
