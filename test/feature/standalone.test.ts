@@ -152,8 +152,7 @@ describe('reload', () => {
       resources(port, { routes: [{ name: 'all', backend: { pool: 'backend' }, oops: 1 } as never] }),
     );
     const found = await until('the problems are reported', async () => {
-      const texts = (await problems(gateway)).map(({ text }) => text).join('
-');
+      const texts = (await problems(gateway)).map(({ text }) => text).join('\n');
       return texts === '' ? null : texts;
     });
     assert.match(found, /EdgeGateway default\/test: spec\.routes\[0\]\.oops/);
