@@ -94,19 +94,19 @@ function reportValidity(
   if (nowMs >= notAfterMs) {
     report.error(secret, path, 'CertificateExpired', {
       message: 'clients refuse this certificate',
-      found: `it expired at ${iso(notAfterMs)}`,
+      found: `one that expired at ${iso(notAfterMs)}`,
       expected: 'a certificate that is valid now',
     });
   } else if (nowMs < notBeforeMs) {
     report.error(secret, path, 'CertificateNotYetValid', {
       message: 'clients refuse this certificate',
-      found: `it is valid from ${iso(notBeforeMs)}`,
+      found: `one that is valid from ${iso(notBeforeMs)}`,
       expected: 'a certificate that is valid now',
     });
   } else if (notAfterMs - nowMs < EXPIRY_WARNING_DAYS * DAY_MS) {
     report.warning(secret, path, 'CertificateExpiresSoon', {
       message: 'this certificate is about to expire',
-      found: `it expires at ${iso(notAfterMs)}`,
+      found: `one that expires at ${iso(notAfterMs)}`,
       expected: `one that is valid for at least ${EXPIRY_WARNING_DAYS} days more`,
     });
   }

@@ -94,7 +94,12 @@ function compileAction(
 ): RouteModel['action'] {
   const { gateway } = context;
   const filters = compileFilters(route.filters ?? [], (pool, filter) =>
-    resolvePool(pool, [...path, 'filters', filter, 'requestMirror', 'backend', 'pool'], context),
+    resolvePool(
+      pool,
+      [...path, 'filters', filter, 'requestMirror', 'backend', 'pool'],
+      'nothing is mirrored',
+      context,
+    ),
   );
   const timeouts = withDefaults(`${ROUTE}.timeouts`, route.timeouts);
   return {
@@ -136,7 +141,12 @@ function compileBackends(route: WrittenRoute, path: FieldPath, context: GatewayC
 
 function compileBackend(written: WrittenBackend, path: FieldPath, context: GatewayContext): Backend {
   const { pool: name, weight, filters = [] } = withDefaults(`${ROUTE}.backends[]`, written);
-  const pool = resolvePool(name, [...path, 'pool'], context);
+  const pool = resolvePool(
+    name,
+    [...path, 'pool'],
+    'requests for this backend are answered with 500',
+    context,
+  );
   let backend: Omit<Backend, 'pool' | 'weight'> = {
     requestHeaders: null,
     responseHeaders: null,
@@ -156,6 +166,8 @@ function compileBackend(written: WrittenBackend, path: FieldPath, context: Gatew
 function resolvePool(
   name: string,
   path: FieldPath,
+  /** What becomes of it where there is none. */
+  message: string,
   { gateway, pools, objects, report }: GatewayContext,
 ): string | null {
   const id = `${gateway.namespace}/${name}`;
@@ -165,13 +177,13 @@ function resolvePool(
   const isByteStream = protocol === 'TCP' || protocol === 'TLS' || protocol === 'UDP';
   if (written !== undefined && isByteStream) {
     report.error(gateway, path, 'UnsupportedProtocol', {
-      message: 'requests for this backend are answered with 500',
+      message,
       found: `BackendPool ${id} of protocol ${protocol}`,
       expected: 'a pool of protocol HTTP or HTTPS',
     });
   } else {
     report.error(gateway, path, 'BackendNotFound', {
-      message: 'requests for this backend are answered with 500',
+      message,
       found:
         written === undefined
           ? objects.describeMissing('BackendPool', id)

@@ -16,6 +16,11 @@ const ALGORITHMS: Readonly<Record<Family, readonly string[]>> = {
 /** RFC 7518, sections 3.3 and 3.5. */
 const MIN_RSA_BITS = 2048;
 
+/** Curves of keys that can verify; others are passed over, as are kinds of keys that nobody knows. */
+const KNOWN_CURVES: readonly string[] = ['P-256', 'P-384', 'P-521', 'Ed25519'];
+
+type JsonObject = Record<string, unknown>;
+
 export interface VerificationKeys {
   readonly keys: JwtProvider['keys'];
   readonly families: readonly Family[];
@@ -64,16 +69,16 @@ export function readJwks(text: string): VerificationKeys | Unusable {
   } catch {
     return { problem: 'text that is not JSON', expected: 'a JSON Web Key Set' };
   }
-  const list: unknown = isRecord(value) ? value.keys : undefined;
+  const list: unknown = isObject(value) ? value.keys : undefined;
   if (!Array.isArray(list)) return { problem: 'JSON without a list keys', expected: 'a JSON Web Key Set' };
   const families = new Set<Family>();
-  const usable: unknown[] = [];
+  const usable: JsonObject[] = [];
   for (const [index, key] of list.entries()) {
     const read = readJwk(key);
     if (read === null) continue;
     if ('problem' in read) return { ...read, problem: `${read.problem} (keys[${index}])` };
     for (const family of read.families) families.add(family);
-    usable.push(key);
+    usable.push(read.jwk);
   }
   if (usable.length === 0) {
     return { problem: 'no key that can verify a signature', expected: 'keys of type RSA, EC, OKP or oct' };
@@ -91,22 +96,35 @@ export function readJwks(text: string): VerificationKeys | Unusable {
   };
 }
 
-function readJwk(key: unknown): { readonly families: readonly Family[] } | Unusable | null {
-  if (!isRecord(key) || key.use === 'enc') return null;
+/** What of a key is needed for verifying: never a private part. `null` is a key that is passed over. */
+function readJwk(
+  key: unknown,
+): { readonly families: readonly Family[]; readonly jwk: JsonObject } | Unusable | null {
+  if (!isObject(key) || key.use === 'enc') return null;
+  const common = pick(key, ['kid', 'alg', 'use']);
   if (key.kty === 'oct') {
     const secret = typeof key.k === 'string' ? decodeBase64(key.k) : null;
-    if (secret !== null && secret.length > 0) return { families: ['HS'] };
+    if (secret !== null && secret.length > 0)
+      return { families: ['HS'], jwk: { kty: 'oct', k: key.k, ...common } };
     return { problem: 'a key of type oct without a secret', expected: 'the secret as Base64url in k' };
   }
   if (key.kty !== 'RSA' && key.kty !== 'EC' && key.kty !== 'OKP') return null;
+  if (key.kty !== 'RSA' && !KNOWN_CURVES.includes(String(key.crv))) return null;
+  let publicKey: KeyObject;
   try {
-    return familiesOf(createPublicKey({ key: key as webcrypto.JsonWebKey, format: 'jwk' }));
+    publicKey = createPublicKey({ key: key as webcrypto.JsonWebKey, format: 'jwk' });
   } catch {
-    return {
-      problem: `a key of type ${key.kty} that cannot be read`,
-      expected: 'a public key (RFC 7518)',
-    };
+    return { problem: `a key of type ${key.kty} that cannot be read`, expected: 'a public key (RFC 7518)' };
   }
+  const read = familiesOf(publicKey);
+  if ('problem' in read) return read;
+  return { families: read.families, jwk: { ...publicKey.export({ format: 'jwk' }), ...common } };
+}
+
+function pick(object: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(
+    names.filter((name) => Object.hasOwn(object, name)).map((name) => [name, object[name]]),
+  );
 }
 
 function readPem(text: string): VerificationKeys | Unusable {
@@ -155,6 +173,6 @@ function decodeBase64(text: string): Buffer | null {
   return /^[A-Za-z0-9+/_-]*={0,2}$/.test(text) ? Buffer.from(text, 'base64') : null;
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

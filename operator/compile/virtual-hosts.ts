@@ -1,5 +1,5 @@
 import type { RouteEntry, RouteMatch, VirtualHost } from '../../proxy/config/snapshot.ts';
-import { bySpecificity, effectiveHostnames } from './hostnames.ts';
+import { ANY_HOST, bySpecificity, covers, effectiveHostnames } from './hostnames.ts';
 import { byPrecedence } from './precedence.ts';
 import type { RouteModel } from './route-model.ts';
 
@@ -10,11 +10,10 @@ export interface AttachedRoute {
   readonly rule: number;
 }
 
-/** A match that can never be reached, since an earlier route of the same host has the same one. */
+/** A match that a host does without, since an earlier route for the same host name has the same one. */
 export interface ShadowedMatch {
   readonly model: RouteModel;
   readonly match: RouteMatch;
-  readonly hostname: string;
   readonly by: RouteModel;
 }
 
@@ -26,50 +25,53 @@ export interface VirtualHosts {
 interface Candidate {
   readonly entry: RouteEntry;
   readonly model: RouteModel;
+  /** The host name, as the route asks for it, that brings the route here. */
+  readonly asked: string;
 }
 
-/** Groups the routes of one listener by the host names that they have in common with it, in order of precedence. */
+/**
+ * Groups the routes of one listener by the host names that they have in common with it, in order of
+ * precedence: a route that asks for the host by a more specific name comes first, whatever its paths are
+ * (`HTTPRouteSpec.hostnames`); then the matches decide.
+ */
 export function buildVirtualHosts(
   listenerHostnames: readonly string[],
   routes: readonly AttachedRoute[],
 ): VirtualHosts {
   const candidates = new Map<string, Candidate[]>();
   for (const { model, rule } of routes) {
-    const hostnames = effectiveHostnames(model.hostnames, listenerHostnames);
-    const entries = model.matches.map((match) => ({ entry: { match, rule }, model }));
-    for (const hostname of hostnames) {
-      const host = candidates.get(hostname);
-      if (host === undefined) candidates.set(hostname, [...entries]);
-      else host.push(...entries);
+    const asked = [...model.hostnames].sort(bySpecificity);
+    for (const hostname of effectiveHostnames(model.hostnames, listenerHostnames)) {
+      const by = asked.find((name) => covers(name, hostname)) ?? ANY_HOST;
+      const host = candidates.get(hostname) ?? [];
+      for (const match of model.matches) host.push({ entry: { match, rule }, model, asked: by });
+      candidates.set(hostname, host);
     }
   }
   const hosts: VirtualHost[] = [];
   const shadowed: ShadowedMatch[] = [];
   for (const hostname of [...candidates.keys()].sort(bySpecificity)) {
-    const { kept, dropped } = withoutRepeated(candidates.get(hostname) ?? []);
-    kept.sort((left, right) => byPrecedence(left.match, right.match));
-    hosts.push({ hostname, routes: kept });
-    for (const { model, match, by } of dropped) shadowed.push({ model, match, hostname, by });
+    // The sort is stable, so what is equal stays in the order of the routes.
+    const sorted = (candidates.get(hostname) ?? []).sort(
+      (left, right) =>
+        bySpecificity(left.asked, right.asked) || byPrecedence(left.entry.match, right.entry.match),
+    );
+    hosts.push({ hostname, routes: withoutRepeated(sorted, shadowed) });
   }
   return { hosts, shadowed };
 }
 
-/** Of equal matches the first stays. */
-function withoutRepeated(candidates: readonly Candidate[]) {
-  const kept: RouteEntry[] = [];
-  const dropped: { model: RouteModel; match: RouteMatch; by: RouteModel }[] = [];
-  const first = new Map<string, RouteModel>();
-  for (const { entry, model } of candidates) {
+/** Of equal matches the first stays. One that is shadowed by a more specific host name is no mistake. */
+function withoutRepeated(candidates: readonly Candidate[], shadowed: ShadowedMatch[]): RouteEntry[] {
+  const kept = new Map<string, Candidate>();
+  for (const candidate of candidates) {
+    const { entry, model, asked } = candidate;
     const key = matchKey(entry.match);
-    const by = first.get(key);
-    if (by === undefined) {
-      first.set(key, model);
-      kept.push(entry);
-    } else {
-      dropped.push({ model, match: entry.match, by });
-    }
+    const first = kept.get(key);
+    if (first === undefined) kept.set(key, candidate);
+    else if (first.asked === asked) shadowed.push({ model, match: entry.match, by: first.model });
   }
-  return { kept, dropped };
+  return [...kept.values()].map(({ entry }) => entry);
 }
 
 /** Equal for matches that accept the same requests, as far as that can be told from how they are written. */

@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Diagnostic, loadResources, type Resource } from '../../resources/index.ts';
+
+const FOLDER = join(import.meta.dirname, '../../../test/golden');
+export const CASES = join(FOLDER, 'compile');
+
+/** The time at which golden cases are compiled; the shared certificates are made for it. */
+export const GOLDEN_NOW = Date.UTC(2026, 5, 1);
+
+/** One file of a case: its own, or one of those that cases share. */
+export interface GoldenFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Names of the cases, sorted. */
+export function goldenNames(): string[] {
+  return readdirSync(CASES)
+    .filter((file) => file.endsWith('.in.yaml'))
+    .map((file) => file.slice(0, -'.in.yaml'.length))
+    .sort();
+}
+
+/** A case begins with `# with: chat-tls, authorities` where it needs files of the folder `shared`. */
+export function goldenFiles(name: string): GoldenFile[] {
+  const text = readFileSync(join(CASES, `${name}.in.yaml`), 'utf8');
+  const shared = /^# with: (.*)$/m.exec(text)?.[1]?.split(', ') ?? [];
+  return [
+    { name: `${name}.in.yaml`, text },
+    ...shared.map((file) => ({
+      name: `${file}.yaml`,
+      text: readFileSync(join(FOLDER, 'shared', `${file}.yaml`), 'utf8'),
+    })),
+  ];
+}
+
+export function loadFiles(files: readonly GoldenFile[]): {
+  resources: Resource[];
+  diagnostics: Diagnostic[];
+} {
+  const loaded = files.map(({ name, text }) => loadResources(text, name));
+  return {
+    resources: loaded.flatMap(({ resources }) => resources),
+    diagnostics: loaded.flatMap(({ diagnostics }) => diagnostics),
+  };
+}
