@@ -78,7 +78,8 @@ export function keysOf(path: string): Keys {
 export function setField(body: object, keys: Keys, value: unknown): void {
   let holder = body as Record<string | number, unknown>;
   keys.slice(0, -1).forEach((key, index) => {
-    if (typeof holder[key] !== 'object') holder[key] = typeof keys[index + 1] === 'number' ? [] : {};
+    if (typeof holder[key] !== 'object' || holder[key] === null)
+      holder[key] = typeof keys[index + 1] === 'number' ? [] : {};
     holder = holder[key] as Record<string | number, unknown>;
   });
   const last = keys.at(-1)!;
