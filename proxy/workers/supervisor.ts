@@ -149,7 +149,8 @@ export class Supervisor {
     if (this.#stopping) return;
     while (this.#active().length < this.#wanted) this.#start();
     const surplus = this.#active().slice(this.#wanted);
-    for (const member of surplus) void this.#retire(member, { timeoutMs: 30_000, jitterMs: 5_000 });
+    // Another number of workers is no reason to close anybody's connection.
+    for (const member of surplus) void this.#retire(member, null);
   }
 
   #start(): void {
@@ -228,11 +229,9 @@ export class Supervisor {
     this.#restartDelayMs = Math.min(this.#restartDelayMs * 2, RESTART_DELAY_MS.max);
   }
 
-  async #retire(member: Member, drain: Drain): Promise<void> {
-    if (!member.leaving) {
-      member.leaving = true;
-      member.channel.post(drainWorker, drain);
-    }
+  async #retire(member: Member, drain: Drain | null): Promise<void> {
+    member.leaving = true;
+    member.channel.post(drainWorker, drain);
     await member.drained.promise;
     await member.worker.terminate();
   }
