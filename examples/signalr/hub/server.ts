@@ -2,8 +2,8 @@
  * A hub that speaks the ASP.NET Core SignalR protocol over its three transports: WebSockets, server-sent events and
  * long polling (https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/TransportProtocols.md).
  *
- * Negotiation keeps no state: an instance accepts the id that another instance handed out. All further requests with
- * the same `id` must come to one instance, which is what the affinity of the pool sees to.
+ * An instance knows only the connections that it has negotiated itself. All further requests with the same `id` must
+ * come to the same instance, which is what the affinity of the pool sees to.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -15,10 +15,10 @@ import { PollWire } from './poll.ts';
 
 const MAX_MESSAGE_BYTES = 1 << 20;
 const ID_BYTES = 16;
+/** How long a client may take from negotiating to connecting. */
+const OFFER_MS = 15_000;
 /** For how long a poll of a connection that is over is told so. */
 const FAREWELL_MS = 30_000;
-/** What {@link ID_BYTES} random bytes look like as base64url. */
-const ID = /^[\w-]{22}$/;
 
 const TRANSPORTS = [
   { transport: 'WebSockets', transferFormats: ['Text'] },
@@ -41,6 +41,7 @@ interface Client {
 
 export class HubServer {
   readonly #clients = new Map<string, Client>();
+  readonly #offers = new Set<string>();
   readonly #over = new Map<string, PollWire>();
   readonly #options: HubOptions;
   readonly #server = createServer();
@@ -53,7 +54,7 @@ export class HubServer {
     });
     this.#server.on('upgrade', (request: IncomingMessage, socket, head) => {
       const id = this.#idOf(request);
-      if (id === null || this.#clients.has(id)) {
+      if (id === null || !this.#offers.delete(id)) {
         socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
         return;
       }
@@ -102,6 +103,13 @@ export class HubServer {
     await closed;
   }
 
+  #offer(): string {
+    const id = randomBytes(ID_BYTES).toString('base64url');
+    this.#offers.add(id);
+    setTimeout(() => this.#offers.delete(id), OFFER_MS).unref();
+    return id;
+  }
+
   #add(id: string, wire: Wire, poll: PollWire | null = null): HubConnection {
     const connection = new HubConnection(id, wire, this.#options.methods, () => {
       this.#clients.delete(id);
@@ -120,7 +128,7 @@ export class HubServer {
       return;
     }
     if (request.method === 'POST' && path === `${this.#options.path}/negotiate`) {
-      const id = randomBytes(ID_BYTES).toString('base64url');
+      const id = this.#offer();
       response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       response.end(
         JSON.stringify({
@@ -162,6 +170,8 @@ export class HubServer {
     const over = this.#over.get(id);
     if (over !== undefined) {
       over.poll(response);
+    } else if (client === undefined && !this.#offers.delete(id)) {
+      response.writeHead(404).end();
     } else if (request.headers.accept?.includes('text/event-stream')) {
       if (client !== undefined) response.writeHead(409).end();
       else this.#stream(response, id);
@@ -190,8 +200,7 @@ export class HubServer {
   /** The `id` of a request for the hub's path, or `null`. */
   #idOf(request: IncomingMessage): string | null {
     const [path, query] = (request.url ?? '').split('?');
-    const id = new URLSearchParams(query).get('id') ?? '';
-    return path === this.#options.path && ID.test(id) ? id : null;
+    return path === this.#options.path ? new URLSearchParams(query).get('id') : null;
   }
 }
 
