@@ -83,12 +83,12 @@ export class Supervisor {
 
   /**
    * Has every worker serve a snapshot; resolves when all of them do, with the ports that could not be opened.
-   * @param workers how many, or `null` for one per available core
+   * @param workers how many, or `null` for one per available core; fewer than before take effect at the next start
    */
   async apply(snapshot: string, workers: number | null): Promise<Applied['failures']> {
     this.#snapshot = snapshot;
     const generation = ++this.#generation;
-    this.#wanted = this.#reusePort ? (workers ?? availableParallelism()) : 1;
+    this.#want(this.#reusePort ? (workers ?? availableParallelism()) : 1);
     for (const member of this.#active()) {
       member.channel.post(applySnapshot, { generation, snapshot });
     }
@@ -145,12 +145,16 @@ export class Supervisor {
     return [...this.#members.values()].filter((member) => !member.leaving);
   }
 
+  /** A worker that stops listening resets the connections that the kernel had queued for it: none is taken away. */
+  #want(workers: number): void {
+    if (workers < this.#wanted) {
+      this.#log.warn({ workers, running: this.#wanted }, 'fewer workers take effect at the next start');
+    } else this.#wanted = workers;
+  }
+
   #scale(): void {
     if (this.#stopping) return;
     while (this.#active().length < this.#wanted) this.#start();
-    const surplus = this.#active().slice(this.#wanted);
-    // Another number of workers is no reason to close anybody's connection.
-    for (const member of surplus) void this.#retire(member, null);
   }
 
   #start(): void {
@@ -229,7 +233,7 @@ export class Supervisor {
     this.#restartDelayMs = Math.min(this.#restartDelayMs * 2, RESTART_DELAY_MS.max);
   }
 
-  async #retire(member: Member, drain: Drain | null): Promise<void> {
+  async #retire(member: Member, drain: Drain): Promise<void> {
     member.leaving = true;
     member.channel.post(drainWorker, drain);
     await member.drained.promise;

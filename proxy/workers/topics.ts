@@ -13,8 +13,8 @@ export const applySnapshot = topic<{ readonly generation: number; readonly snaps
 );
 /** Worker → main: serving it. */
 export const snapshotApplied = topic<Applied>('runtime.applied');
-/** Main → worker: accept nothing new; `null` leaves open connections alone until they end by themselves. */
-export const drainWorker = topic<Drain | null>('runtime.drain');
+/** Main → worker: accept nothing new, let go of what is open. */
+export const drainWorker = topic<Drain>('runtime.drain');
 /** Worker → main: no client connection is left. */
 export const workerDrained = topic<null>('runtime.drained');
 

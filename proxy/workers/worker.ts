@@ -84,7 +84,7 @@ channel.on(applySnapshot, async ({ generation, snapshot: text }) => {
 channel.on(drainWorker, async (drain) => {
   await listeners.close();
   http.drain();
-  if (drain !== null) void registry.drain(() => true, drain, 'shutdown');
+  void registry.drain(() => true, drain, 'shutdown');
   await registry.whenEmpty();
   accessLog.flush();
   channel.post(workerDrained, null);
