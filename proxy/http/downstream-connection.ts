@@ -149,9 +149,9 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     if (this.#stage === STAGE.lingering) this.#socket.destroy();
     else if (this.#stage === STAGE.exchange) {
       const exchange = this.#exchange!;
-      // A client that has sent all may close its side and wait for the answer, but a slot is not kept for one that
-      // has most likely left.
-      if (!this.bodyPending && !exchange.counted) return;
+      // A client that has sent all may close its side and wait for the answer. But no slot is kept, and no endless
+      // answer sent, for one that has most likely left.
+      if (!this.bodyPending && !exchange.counted && !exchange.isEventStream) return;
       this.#stage = STAGE.closed;
       exchange.onClientGone();
       this.#socket.destroy();

@@ -285,9 +285,9 @@ export class Exchange {
     series.durationSeconds.observe((this.services.clock.now() - this.startedMs) / 1000);
   }
 
-  /** Answers in the place of a backend. */
-  refuse(answer: Answer): void {
-    this.reason = answer.reason;
+  /** Answers in the place of a backend. @param cause what the log says, where that is more than the answer tells */
+  refuse(answer: Answer, cause: string | null = answer.reason): void {
+    this.reason = cause;
     this.services.metrics.rejected(answer.reason ?? '', this.rule?.rule.id ?? null);
     this.#answer(answer);
   }

@@ -398,8 +398,7 @@ export class Relay implements UpstreamReceiver {
     this.#stage = STAGE.done;
     this.#mirrors?.abandonBody(this.#requestComplete);
     const answer = answerFor(reason);
-    this.#exchange.refuse(answer.status === 503 ? answerLater(reason, RETRY_AFTER_SECONDS) : answer);
-    this.#exchange.reason = code;
+    this.#exchange.refuse(answer.status === 503 ? answerLater(reason, RETRY_AFTER_SECONDS) : answer, code);
   }
 
   /** The client has a part of the answer, and must see that no more comes. */
