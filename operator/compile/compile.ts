@@ -7,7 +7,7 @@ import { compilePools } from './pools.ts';
 import { PortClaims } from './ports.ts';
 import { Report } from './report.ts';
 import { compileRuleLists } from './rule-lists.ts';
-import { validateSnapshot } from './validate-snapshot.ts';
+import { validateContent } from './validate-snapshot.ts';
 
 export interface CompileInput {
   /** In any order: the result does not depend on it. */
@@ -55,6 +55,6 @@ export function compile({ resources, now }: CompileInput): CompileResult {
     }),
   );
 
-  for (const snapshot of snapshots) validateSnapshot(snapshot);
+  for (const snapshot of snapshots) validateContent(snapshot);
   return { snapshots, diagnostics: report.diagnostics(), rejected: report.rejectedKeys() };
 }

@@ -16,8 +16,13 @@ import { bySpecificity, compare, covers } from './hostnames.ts';
  */
 export function validateSnapshot(snapshot: Snapshot): void {
   const { hash, ...content } = snapshot;
-  assert.equal(snapshot.format, SNAPSHOT_FORMAT);
   assert.equal(hash, snapshotHash(content), 'the hash is not that of the content');
+  validateContent(snapshot);
+}
+
+/** The same without the hash, for who has just computed it. */
+export function validateContent(snapshot: Snapshot): void {
+  assert.equal(snapshot.format, SNAPSHOT_FORMAT);
   for (const list of [snapshot.pools, snapshot.certificates, snapshot.authentications, snapshot.ruleLists]) {
     assertSortedIds(list);
   }
