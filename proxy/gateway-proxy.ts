@@ -11,7 +11,7 @@ import { Collector, type WorkerReport } from './telemetry/collection.ts';
 import { forwardWorkerLog, type Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { portFailure } from './workers/ports.ts';
-import { Supervisor } from './workers/supervisor.ts';
+import { MAX_WORKERS, Supervisor } from './workers/supervisor.ts';
 
 export interface GatewayProxyOptions {
   /** Address that listeners bind, e.g. `127.0.0.1` or `::`. */
@@ -51,7 +51,12 @@ export class GatewayProxy {
   constructor(options: GatewayProxyOptions) {
     this.#options = options;
     const { log, metrics } = options;
-    this.#pools = new PoolManager({ metrics, log, affinityKey: options.affinityKey });
+    this.#pools = new PoolManager({
+      metrics,
+      log,
+      affinityKey: options.affinityKey,
+      maxWorkers: MAX_WORKERS,
+    });
     this.#jwks = new JwksKeeper({ metrics, log });
     this.#counter = new CounterService({ metrics });
     const accessLog = new AccessLogPrinter({ output: options.accessLogOutput, metrics });

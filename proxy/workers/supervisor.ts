@@ -30,8 +30,8 @@ const RESTART_DELAY_MS = { first: 100, max: 10_000 };
 /** A worker that lived this long was no part of a crash loop. */
 const STABLE_AFTER_MS = 60_000;
 
-/** Threads at a time, those that are on their way out included. */
-const MAX_WORKERS = 256;
+/** Threads at a time: twice what can be asked for, as one that is being replaced counts until it is gone. */
+export const MAX_WORKERS = 128;
 
 interface Member {
   readonly channel: WorkerChannel;

@@ -16,7 +16,7 @@ export interface EdgeGatewaySpec {
    */
   replicas?: number;
   /**
-   * The number of data-path worker threads in each pod. When unset, one per processor core that the pod may use. An integer from 1 to 256.
+   * The number of data-path worker threads in each pod. When unset, one per processor core that the pod may use. More than before start at once; fewer take effect when the pod starts anew. An integer from 1 to 64.
    */
   workers?: number;
   /**
