@@ -19,9 +19,9 @@ export function endpointTag(key: Uint8Array, poolId: string, endpointId: string)
 const TAG_LENGTH = 16;
 
 /** RFC 6265 §4.1. */
-export function setCookieValue(affinity: CookieAffinity, tag: string): string {
+export function setCookieValue(affinity: CookieAffinity, tag: string, request: RequestView): string {
   const maxAge = affinity.ttlSeconds > 0 ? `; Max-Age=${affinity.ttlSeconds}` : '';
-  const secure = affinity.secure ? '; Secure' : '';
+  const secure = (affinity.secure ?? request.scheme === 'https') ? '; Secure' : '';
   return `${affinity.name}=${tag}; Path=${affinity.path}${maxAge}; SameSite=${affinity.sameSite}${secure}; HttpOnly`;
 }
 

@@ -1,5 +1,6 @@
 import type { PeerCertificate } from 'node:tls';
 import { isTls } from './address.ts';
+import { alternativeNames } from './alternative-names.ts';
 import type { Endpoint } from './endpoint.ts';
 import { namesOf } from './tls.ts';
 
@@ -62,7 +63,10 @@ export function describeFailure(error: unknown, context: FailureContext = {}): F
   if (cause.code.startsWith('ERR_SSL_')) {
     return { code: 'tls_failed', words: `TLS failed: ${opensslReason(cause.code)}` };
   }
-  if (cause.code.startsWith('HPE_')) return { code: 'invalid_response', words: NOT_HTTP };
+  // undici's parser gives some of its errors a name alone.
+  if (cause.code.startsWith('HPE_') || (error as Error | null)?.name === 'HTTPParserError') {
+    return { code: 'invalid_response', words: NOT_HTTP };
+  }
   return { code: 'other', words: firstLine(cause.message) };
 }
 
@@ -193,10 +197,7 @@ const MAX_NAMES = 5;
 
 /** DNS names, addresses and URIs; a certificate with a hundred names is not shown in full. */
 function certificateNames(certificate: PeerCertificate | undefined): string[] {
-  const names = (certificate?.subjectaltname ?? '')
-    .split(', ')
-    .filter((name) => name !== '')
-    .map((name) => name.replace(/^(DNS|IP Address|URI):/, ''));
+  const names = alternativeNames(certificate?.subjectaltname).map(({ value }) => value);
   if (names.length === 0) {
     const subject = commonName(certificate?.subject);
     if (subject !== null) names.push(subject);

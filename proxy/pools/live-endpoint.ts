@@ -1,5 +1,5 @@
 import type { Pool } from '../config/snapshot.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Endpoint, Selection } from './endpoint.ts';
 import type { EndpointRecord, EndpointState } from './messages.ts';
 
 /** The worker's own view of an endpoint, with what selection needs at hand. */
@@ -20,6 +20,9 @@ export class LiveEndpoint implements Endpoint {
   nextTurn = Number.NaN;
   /** Value of the affinity cookie, made when first needed. */
   tag: string | null = null;
+
+  /** The usual selection, made once. */
+  readonly selection: Selection = { endpoint: this, setCookie: null };
 
   constructor(pool: Pool, record: EndpointRecord) {
     this.id = record.id;

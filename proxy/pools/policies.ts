@@ -88,9 +88,15 @@ class Random2 implements Policy {
   pick(filter: Filter): LiveEndpoint | null {
     const { length } = this.#endpoints;
     if (length === 0) return null;
-    const first = this.#draw();
-    let second = this.#draw();
-    for (let redraw = 0; second === first && length > 1 && redraw < REDRAWS; redraw++) second = this.#draw();
+    const sums = this.#sums;
+    const total = sums[length - 1]!;
+    const firstAt = this.#indexOf(this.#random() * total);
+    const first = this.#endpoints[firstAt]!;
+    // The second is drawn from what is left without the first.
+    const before = firstAt === 0 ? 0 : sums[firstAt - 1]!;
+    const value = this.#random() * (total - first.weight);
+    const second =
+      length === 1 ? first : this.#endpoints[this.#indexOf(value < before ? value : value + first.weight)]!;
     const takesFirst = filter.takes(first);
     const takesSecond = filter.takes(second);
     if (takesFirst && takesSecond) {
@@ -103,9 +109,9 @@ class Random2 implements Policy {
     return this.#scan(filter);
   }
 
-  #draw(): LiveEndpoint {
+  /** Whose part of the summed weights a value lies in. */
+  #indexOf(value: number): number {
     const sums = this.#sums;
-    const value = this.#random() * sums[sums.length - 1]!;
     let low = 0;
     let high = sums.length - 1;
     while (low < high) {
@@ -113,7 +119,7 @@ class Random2 implements Policy {
       if (sums[middle]! <= value) low = middle + 1;
       else high = middle;
     }
-    return this.#endpoints[low]!;
+    return low;
   }
 
   /** Neither of the two may take it: whoever may, from a random place on. */
@@ -127,5 +133,3 @@ class Random2 implements Policy {
     return null;
   }
 }
-
-const REDRAWS = 3;

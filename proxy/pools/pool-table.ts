@@ -132,19 +132,19 @@ export class PoolTable {
     const { affinity } = this.#pool;
     if (affinity === null) {
       const endpoint = this.#pick(request, filter);
-      return endpoint === null ? null : { endpoint, setCookie: null };
+      return endpoint === null ? null : endpoint.selection;
     }
     if (affinity.by === 'query') {
       const value = queryValue(request.query, affinity.name);
       const endpoint = value === null ? this.#pick(request, filter) : this.#boundTo(value, filter);
-      return endpoint === null ? null : { endpoint, setCookie: null };
+      return endpoint === null ? null : endpoint.selection;
     }
     const tag = cookieOf(request, affinity.name);
     const known = tag === null ? undefined : this.#tags().get(tag);
-    if (known?.usable && filter.takes(known)) return { endpoint: known, setCookie: null };
+    if (known?.usable && filter.takes(known)) return known.selection;
     const endpoint = this.#pick(request, filter);
     if (endpoint === null) return null;
-    return { endpoint, setCookie: setCookieValue(affinity, this.#tagOf(endpoint)) };
+    return { endpoint, setCookie: setCookieValue(affinity, this.#tagOf(endpoint), request) };
   }
 
   /**
@@ -202,6 +202,10 @@ export class PoolTable {
     const total = this.#endpoints.size;
     if (pool.targets.length === 0) {
       return { endpoint: null, reason: 'no_targets', description: `pool ${pool.id} has no targets` };
+    }
+    if (pool.targets.every(({ weight }) => weight === 0)) {
+      const description = `all targets of pool ${pool.id} have weight 0`;
+      return { endpoint: null, reason: 'no_targets', description };
     }
     if (total === 0) {
       return {

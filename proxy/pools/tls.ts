@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import tls from 'node:tls';
 import type { PoolTls } from '../config/snapshot.ts';
+import { alternativeNames } from './alternative-names.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /**
@@ -45,27 +46,34 @@ export function namesOf(endpoint: Endpoint): { servername: string; names: readon
   };
 }
 
-/** Accepts a certificate that carries one of the names: DNS names, addresses, or URIs (recognised by `://`). */
+/** Accepts a certificate that carries one of the names: DNS names, addresses or URIs. */
 function checkNames(names: readonly string[], certificate: tls.PeerCertificate): Error | undefined {
   let failure: Error | undefined;
   for (const name of names) {
-    if (name.includes('://')) {
-      if (uriNames(certificate).includes(name)) return undefined;
+    if (isIP(name) === 0 && name.includes(':')) {
+      if (namesOfType(certificate, 'URI').includes(name)) return undefined;
+    } else if (name.startsWith('*.')) {
+      if (namesOfType(certificate, 'DNS').some((shown) => isUnder(shown, name))) return undefined;
     } else {
       failure = tls.checkServerIdentity(name, certificate);
       if (failure === undefined) return undefined;
     }
   }
   if (failure !== undefined) return failure;
-  const error = new Error('the certificate does not carry the expected URI');
+  const error = new Error('the certificate carries none of the expected names');
   return Object.assign(error, { code: 'ERR_TLS_CERT_ALTNAME_INVALID', cert: certificate });
 }
 
-function uriNames(certificate: tls.PeerCertificate): string[] {
-  return (certificate.subjectaltname ?? '')
-    .split(', ')
-    .filter((name) => name.startsWith('URI:'))
-    .map((name) => name.slice('URI:'.length));
+/** Whether a certificate's name is the expected `*.suffix` itself or has one label in the place of the `*`. */
+function isUnder(shown: string, wildcard: string): boolean {
+  const dot = shown.indexOf('.');
+  return dot > 0 && shown.slice(dot).toLowerCase() === wildcard.slice(1).toLowerCase();
+}
+
+function namesOfType(certificate: tls.PeerCertificate, type: 'DNS' | 'URI'): string[] {
+  return alternativeNames(certificate.subjectaltname)
+    .filter((name) => name.type === type)
+    .map(({ value }) => value);
 }
 
 const WELL_KNOWN: PoolTls = {
