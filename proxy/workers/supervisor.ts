@@ -30,8 +30,9 @@ const RESTART_DELAY_MS = { first: 100, max: 10_000 };
 /** A worker that lived this long was no part of a crash loop. */
 const STABLE_AFTER_MS = 60_000;
 
+const MAX_WANTED = 64;
 /** Threads at a time: twice what can be asked for, as one that is being replaced counts until it is gone. */
-export const MAX_WORKERS = 128;
+export const MAX_WORKERS = 2 * MAX_WANTED;
 
 interface Member {
   readonly channel: WorkerChannel;
@@ -88,7 +89,7 @@ export class Supervisor {
   async apply(snapshot: string, workers: number | null): Promise<Applied['failures']> {
     this.#snapshot = snapshot;
     const generation = ++this.#generation;
-    this.#want(this.#reusePort ? (workers ?? availableParallelism()) : 1);
+    this.#want(this.#reusePort ? (workers ?? Math.min(availableParallelism(), MAX_WANTED)) : 1);
     for (const member of this.#active()) {
       member.channel.post(applySnapshot, { generation, snapshot });
     }
