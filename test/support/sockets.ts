@@ -11,22 +11,6 @@ export async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/**
- * A port of 127.0.0.1 that nobody listens on, outside the range that the system gives to outgoing connections: for
- * what must be told its port.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen({ port, host: '127.0.0.1' }, () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
-}
-
 /** The two ends of one TCP connection: half-open allowed, errors swallowed, destroyed after the test. */
 export async function socketPair(t: TestContext): Promise<[near: Socket, far: Socket]> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: false });
