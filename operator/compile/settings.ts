@@ -5,12 +5,14 @@ import type { GatewayResource } from './objects.ts';
 /** The settings of a gateway with every default filled in. */
 export function compileSettings({ body: { spec } }: GatewayResource): Settings {
   const { tcpKeepAliveSeconds } = withDefaults('EdgeGateway.spec', spec);
+  const paths = withDefaults('EdgeGateway.spec.paths', spec.paths);
   const forwarded = withDefaults('EdgeGateway.spec.forwardedHeaders', spec.forwardedHeaders);
   const limits = withDefaults('EdgeGateway.spec.limits', spec.limits);
   const webSocket = withDefaults('EdgeGateway.spec.webSocket', spec.webSocket);
   const accessLog = withDefaults('EdgeGateway.spec.accessLog', spec.accessLog);
   return {
     workers: spec.workers ?? null,
+    paths: { encodedSeparators: paths.encodedSeparators, emptySegments: paths.emptySegments },
     forwardedHeaders: { trustedHops: forwarded.trustedHops, emit: forwarded.emit },
     limits: {
       maxRequestHeaderBytes: limits.maxRequestHeaderBytes,

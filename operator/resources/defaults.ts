@@ -35,6 +35,8 @@ export const defaults = {
   'EdgeGateway.spec.routes[].authentication.jwt.from': [{ header: 'Authorization' }],
   'EdgeGateway.spec.routes[].authentication.jwt.from[].prefix': 'Bearer ',
   'EdgeGateway.spec.routes[].authentication.jwt.userIdClaim': 'sub',
+  'EdgeGateway.spec.paths.encodedSeparators': 'Reject',
+  'EdgeGateway.spec.paths.emptySegments': 'Merge',
   'EdgeGateway.spec.forwardedHeaders.trustedHops': 0,
   'EdgeGateway.spec.forwardedHeaders.emit': 'XForwarded',
   'EdgeGateway.spec.limits.maxRequestHeaderBytes': 32768,

@@ -31,6 +31,11 @@ export interface Snapshot {
 export interface Settings {
   /** Data-path worker threads; `null` is one per available core. */
   readonly workers: number | null;
+  /** How request paths are made unambiguous before they are matched and forwarded. */
+  readonly paths: {
+    readonly encodedSeparators: 'Reject' | 'Keep';
+    readonly emptySegments: 'Merge' | 'Keep';
+  };
   readonly forwardedHeaders: {
     /** Proxies in front of the gateway whose `X-Forwarded-For` / `Forwarded` entries are believed. */
     readonly trustedHops: number;

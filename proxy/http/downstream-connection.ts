@@ -1,30 +1,20 @@
 import type { Socket } from 'node:net';
 import type { CloseReason, ConnectionEntry, ConnectionKind } from '../connections/registry.ts';
-import { clientAddressOf, forwardedLines } from '../filters/forwarded.ts';
 import type { Endpoint } from '../pools/endpoint.ts';
-import { type Answer, http1Answer, http1Refusal, type Reason, reasonOfCodecStatus } from './answers.ts';
+import { type Answer, http1Refusal, type Reason, reasonOfCodecStatus } from './answers.ts';
+import { ClientSide } from './client-side.ts';
 import { NEVER } from './clock.ts';
 import { type BodyReader, bodyReader } from './codec/body.ts';
-import { CHUNK_END, chunkHeader, LAST_CHUNK } from './codec/chunked.ts';
 import type { HeaderPlan } from './codec/edit.ts';
 import { RequestHead, type ResponseHead } from './codec/head.ts';
-import { hostOf } from './codec/host.ts';
 import { normalizePath } from './codec/path.ts';
 import { scanRequestHead } from './codec/scan.ts';
-import {
-  CHUNKED_LINE,
-  CONNECTION_CLOSE_LINE,
-  CONNECTION_KEEP_ALIVE_LINE,
-  contentLengthLine,
-  framingLines,
-  upgradeLines,
-  writeRequestHead,
-  writeResponseHead,
-} from './codec/write.ts';
+import { upgradeLines, writeRequestHead, writeResponseHead } from './codec/write.ts';
 import type { ExchangeDownstream, SwitchedClient } from './downstream.ts';
 import { type Arrival, Exchange, type ServingState } from './exchange.ts';
 import { Http1Request } from './http1-request.ts';
 import { Output } from './output.ts';
+import { ResponseWriter } from './response-writer.ts';
 import type { HttpServices } from './services.ts';
 
 const STAGE = {
@@ -66,9 +56,8 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #output: Output;
-  readonly #arrival: Arrival;
-  readonly #peerAddress: string;
-  readonly #scheme: 'http' | 'https';
+  readonly #writer: ResponseWriter;
+  readonly #client: ClientSide;
 
   #stage: number = STAGE.head;
   #state: ServingState;
@@ -93,19 +82,11 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   #closing = false;
   #closeRequested = false;
   #closeDeadlineMs = NEVER;
-  /** Body bytes are framed anew: as chunks, or bare where the connection's end delimits them. */
-  #reframe: 'no' | 'chunked' | 'bare' = 'no';
-  #bodyless = false;
 
   /** Per request: where the connection's byte counts stood at its beginning. */
   #bytesRead = 0;
   #bytesReadBefore = 0;
   #bytesWrittenBefore = 0;
-
-  // Frequent values of this connection.
-  #lastAuthority: string | null = null;
-  #lastHost = '';
-  #lastForwarded = '';
 
   /** Since when the present wait lasts, by ticks; 0 is to be set at the next one. */
   #sinceMs = 0;
@@ -116,10 +97,9 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     this.#owner = owner;
     this.#state = owner.state;
     this.#socket = socket;
-    this.#arrival = arrival;
-    this.#scheme = arrival.sni === undefined ? 'http' : 'https';
-    this.#peerAddress = peerAddress;
+    this.#client = new ClientSide(arrival, peerAddress);
     this.#output = new Output(socket);
+    this.#writer = new ResponseWriter(this.#output);
     this.id = owner.nextConnectionId();
     this.openedAtMs = performance.now();
     socket.on('data', this.#onData);
@@ -146,7 +126,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
 
   readonly #onEnd = (): void => {
     this.#clientEnded = true;
-    if (this.#stage === STAGE.lingering) this.#socket.destroy();
+    if (this.#stage === STAGE.lingering) this.#socket.destroySoon();
     else if (this.#stage === STAGE.exchange) {
       const exchange = this.#exchange!;
       // A client that has sent all may close its side and wait for the answer. But no slot is kept, and no endless
@@ -233,12 +213,12 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     const { settings } = this.#state;
     // TRACE would show the client what the gateway adds for the backend; CONNECT is for forward proxies.
     if (head.method === 'CONNECT' || head.method === 'TRACE') return this.#refuseHead('not_implemented');
-    const path = normalizePath(head.path);
+    const path = normalizePath(head.path, settings.paths);
     if (typeof path !== 'string') return this.#refuseHead('bad_request');
     const { maxRequestBodyBytes } = settings.limits;
-    if (head.authority !== this.#lastAuthority) this.#rememberAuthority(head.authority);
-    const client = clientAddressOf(this.#peerAddress, head, settings.forwardedHeaders.trustedHops);
-    this.#request = new Http1Request(head, this.#scheme, this.#lastHost, path, client);
+    const client = this.#client;
+    client.begin(head.authority, settings);
+    this.#request = new Http1Request(head, client.scheme, client.host, path, client.clientAddress(head));
     this.#requestBody =
       head.framing === 'none' ? null : bodyReader(head.framing, Math.max(0, head.contentLength));
     this.#bodyWanted = false;
@@ -246,24 +226,16 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     this.#discarded = 0;
     this.#responded = false;
     this.#closing = !head.persistent || owner.draining;
-    this.#reframe = 'no';
     this.#sinceMs = 0;
     this.#bytesWrittenBefore = this.#output.bytes;
     this.#served++;
     this.#stage = STAGE.exchange;
-    const exchange = new Exchange(owner.services, this.#state, this, this.#arrival);
+    const exchange = new Exchange(owner.services, this.#state, this, client.arrival);
     this.#exchange = exchange;
     if (maxRequestBodyBytes > 0 && head.contentLength > maxRequestBodyBytes) {
       exchange.failRequest('body_too_large', false);
     } else exchange.start();
     return true;
-  }
-
-  #rememberAuthority(authority: string): void {
-    // A copy, since the slice would keep its whole head alive between requests.
-    this.#lastAuthority = Buffer.from(authority, 'latin1').toString('latin1');
-    this.#lastHost = hostOf(this.#lastAuthority);
-    this.#lastForwarded = '';
   }
 
   #readBodyBytes(): boolean {
@@ -389,18 +361,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   }
 
   forwardedLines(): string {
-    const { forwardedHeaders } = this.#state.settings;
-    if (this.#lastForwarded !== '') return this.#lastForwarded;
-    const hop = {
-      peerAddress: this.#peerAddress,
-      scheme: this.#scheme,
-      authority: this.#lastAuthority ?? '',
-      port: this.#arrival.port,
-    };
-    const lines = forwardedLines(forwardedHeaders, hop, this.#head);
-    // Where nothing of the request is believed, all requests for one authority have the same lines.
-    if (forwardedHeaders.trustedHops === 0) this.#lastForwarded = lines;
-    return lines;
+    return this.#client.forwardedLines(this.#head);
   }
 
   readBody(): void {
@@ -425,58 +386,25 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   }
 
   respond(head: ResponseHead, plan: HeaderPlan, lines: string, mayEndEarly: boolean): void {
-    const isOld = this.#head.minorVersion === 0;
-    let framing = '';
     this.#responded = true;
-    this.#bodyless = head.framing === 'none';
-    switch (head.framing) {
-      case 'length':
-        framing = contentLengthLine(head.contentLength);
-        break;
-      case 'chunked':
-      case 'untilClose':
-        if (isOld) {
-          this.#reframe = head.framing === 'chunked' ? 'bare' : 'no';
-          this.#closing = true;
-        } else {
-          framing = CHUNKED_LINE;
-          if (head.framing === 'untilClose' || mayEndEarly) this.#reframe = 'chunked';
-        }
-        break;
-      default:
-        // Answers to HEAD and 304 may tell the length of what they leave out (RFC 9110 §8.6).
-        if (head.status !== 204 && !head.chunked) framing = framingLines(head);
-        break;
-    }
     this.#mindUnreadBody();
-    this.#output.text(writeResponseHead(head, plan, framing, this.#connectionLine(), lines));
+    const old = this.#head.minorVersion === 0;
+    this.#closing = this.#writer.respond(head, plan, lines, old, this.#closing, mayEndEarly);
   }
 
   write(buffer: Buffer, start: number, end: number, body: BodyReader): void {
-    if (this.#bodyless) return;
-    if (this.#reframe === 'no') {
-      this.#output.data(buffer, start, end);
-      return;
-    }
-    const { ranges } = body;
-    for (let i = 0; i < ranges.length; i += 2) {
-      const from = ranges[i]!;
-      const to = ranges[i + 1]!;
-      if (this.#reframe === 'chunked') this.#output.text(chunkHeader(to - from));
-      this.#output.data(buffer, from, to);
-      if (this.#reframe === 'chunked') this.#output.text(CHUNK_END);
-    }
+    this.#writer.body(buffer, start, end, body);
   }
 
   end(): void {
-    if (this.#reframe === 'chunked') this.#output.text(LAST_CHUNK);
+    this.#writer.end();
   }
 
   answer(answer: Answer): void {
     this.#responded = true;
     this.#mindUnreadBody();
-    const isHead = this.#head.method === 'HEAD';
-    this.#output.text(http1Answer(answer, isHead, this.#connectionLine()));
+    const { method, minorVersion } = this.#head;
+    this.#writer.answer(answer, method === 'HEAD', minorVersion === 0, this.#closing);
   }
 
   flush(): void {
@@ -506,7 +434,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
 
   /** A reset, since an orderly close would make a body that ends with the connection look complete. */
   #reset(): void {
-    if (this.#scheme === 'http') this.#socket.resetAndDestroy();
+    if (this.#client.scheme === 'http') this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
 
@@ -524,6 +452,8 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     socket.off('error', this.#onError);
     socket.off('drain', this.#onDrain);
     this.#owner.closed(this);
+    // Nothing is emitted before the next turn, when the new owner listens.
+    if (this.#paused) socket.resume();
     return { stream: socket, early };
   }
 
@@ -537,11 +467,6 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     const left = this.announcedBodyBytes - body.payloadBytes;
     // A client that waits for 100 may never send its body, and we could not tell it from the next request.
     if (waits || this.announcedBodyBytes < 0 || left > MAX_DISCARDED_BYTES) this.#closing = true;
-  }
-
-  #connectionLine(): string {
-    if (this.#closing) return CONNECTION_CLOSE_LINE;
-    return this.#head.minorVersion === 0 ? CONNECTION_KEEP_ALIVE_LINE : '';
   }
 
   #nextRequest(): void {
@@ -647,7 +572,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   }
 
   get port(): number {
-    return this.#arrival.port;
+    return this.#client.arrival.port;
   }
 
   get listener(): string {
@@ -667,7 +592,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   }
 
   get clientAddress(): string {
-    return this.#request?.clientAddress ?? this.#peerAddress;
+    return this.#request?.clientAddress ?? this.#client.peerAddress;
   }
 
   get userId(): string | null {

@@ -23,6 +23,7 @@ export const NO_FILTERS: Filters = {
 export function settings(changes: Partial<Settings> = {}): Settings {
   return {
     workers: 1,
+    paths: { encodedSeparators: 'Reject', emptySegments: 'Merge' },
     forwardedHeaders: { trustedHops: 0, emit: 'XForwarded' },
     limits: {
       maxRequestHeaderBytes: 65536,

@@ -34,6 +34,7 @@ export interface EdgeGatewaySpec {
    * @maxItems 256
    */
   routes?: Route[];
+  paths?: Paths;
   forwardedHeaders?: ForwardedHeaders;
   limits?: Limits;
   webSocket?: WebSocketSettings;
@@ -688,6 +689,19 @@ export interface Retry {
    * The wait before the first repetition, in milliseconds; it doubles each time. An integer from 0 to 60000. Default: 25.
    */
   backoffMilliseconds?: number;
+}
+/**
+ * How request paths are made unambiguous before they are matched. Backends get the path that was matched.
+ */
+export interface Paths {
+  /**
+   * What becomes of %2F and %5C. Reject answers 400, since many servers decode them to separators and would find another path than the gateway matched. Keep takes them as part of a segment, for backends whose names hold slashes. One of Reject, Keep. Default: Reject.
+   */
+  encodedSeparators?: 'Reject' | 'Keep';
+  /**
+   * What becomes of several slashes in a row. Merge makes them one, as most servers do; Keep leaves them. One of Merge, Keep. Default: Merge.
+   */
+  emptySegments?: 'Merge' | 'Keep';
 }
 /**
  * What the gateway believes and tells about the path of a request.
