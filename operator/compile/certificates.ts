@@ -113,7 +113,7 @@ function reportValidity(
 }
 
 /** The field that holds a key's value, wherever the user wrote it. */
-export function fieldOf(secret: SecretResource, key: string): (string | number)[] {
+function fieldOf(secret: SecretResource, key: string): (string | number)[] {
   const section = Object.hasOwn(secret.body.stringData ?? {}, key) ? 'stringData' : 'data';
   return [section, key];
 }

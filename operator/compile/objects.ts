@@ -19,8 +19,6 @@ export interface Objects {
   readonly configMaps: ReadonlyMap<string, ConfigMapResource>;
   /** What is there under a name that cannot be used, in words. */
   describeMissing(kind: Resource['kind'], id: string): string;
-  /** Whether an object of the name was left out as invalid, which is reported with that object. */
-  isInvalid(kind: Resource['kind'], id: string): boolean;
 }
 
 /**
@@ -66,7 +64,6 @@ export function indexObjects(resources: readonly Resource[], report: Report): Ob
     configMaps: maps.ConfigMap,
     describeMissing: (kind, id) =>
       invalid.has(`${kind}/${id}`) ? `${kind} ${id}, which is invalid itself` : `no ${kind} ${id}`,
-    isInvalid: (kind, id) => invalid.has(`${kind}/${id}`),
   };
 }
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseAllDocuments, stringify } from 'yaml';
-import { encodeSnapshot } from '../../proxy/config/encoding.ts';
+import { decodeSnapshot, encodeSnapshot } from '../../proxy/config/encoding.ts';
+import type { Snapshot } from '../../proxy/config/snapshot.ts';
+import { buildRoutingTable } from '../../proxy/routing/table.ts';
 import { loadResources, type Resource } from '../resources/index.ts';
 import { compile } from './compile.ts';
 import { GOLDEN_NOW, goldenFiles, goldenNames, loadFiles } from './testing/golden-cases.ts';
@@ -86,7 +88,7 @@ test('no resources however broken make it throw, and what comes out is sound', (
         );
         for (const change of mutations) mutate(documents, change);
         const text = documents.map((document) => stringify(document)).join('---\n');
-        for (const snapshot of compileText(text).snapshots) validateSnapshot(snapshot);
+        assertSound(compileText(text).snapshots);
       },
     ),
     { numRuns: FUZZ_RUNS },
@@ -124,11 +126,19 @@ test('no text however broken makes it throw, and what comes out is sound', () =>
         const place = at % (text.length + 1);
         text = text.slice(0, place) + insert + text.slice(place + remove);
       }
-      for (const snapshot of compileText(text).snapshots) validateSnapshot(snapshot);
+      assertSound(compileText(text).snapshots);
     }),
     { numRuns: FUZZ_RUNS },
   );
 });
+
+/** Keeps its promises, and is something that the proxy can build its table of. */
+function assertSound(snapshots: readonly Snapshot[]): void {
+  for (const snapshot of snapshots) {
+    validateSnapshot(snapshot);
+    buildRoutingTable(decodeSnapshot(encodeSnapshot(snapshot)));
+  }
+}
 
 function everything(resources: readonly Resource[]): string {
   const { snapshots, diagnostics, rejected } = compile({ resources, now: GOLDEN_NOW });

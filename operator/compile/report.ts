@@ -35,7 +35,7 @@ export const compileCodes = {
   NotServedServiceRef: 'a Kubernetes Service is only known inside a cluster',
   NotServedTargetRef: 'a rule list is attached to a kind that is only known inside a cluster',
   NotServedTrafficRules: 'traffic rules are not served yet',
-  PortUnavailable: 'another gateway, or another byte-stream listener, has the port already',
+  PortUnavailable: 'another gateway has the port already',
   ProtocolConflict: 'listeners on one port speak protocols that cannot share it',
   RefNotPermitted: 'a reference into another namespace, without a ReferenceGrant',
   SecretNotFound: 'a Secret, or a key in it, is not there',
