@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import type { CloseReason, ConnectionEntry, ConnectionKind } from '../connections/registry.ts';
-import type { Endpoint } from '../pools/endpoint.ts';
+import type { CloseReason } from '../connections/registry.ts';
 import { type Answer, http1Refusal, type Reason, reasonOfCodecStatus } from './answers.ts';
 import { ClientSide } from './client-side.ts';
 import { NEVER } from './clock.ts';
@@ -12,7 +11,9 @@ import { scanRequestHead } from './codec/scan.ts';
 import { upgradeLines, writeRequestHead, writeResponseHead } from './codec/write.ts';
 import type { ExchangeDownstream, SwitchedClient } from './downstream.ts';
 import { type Arrival, Exchange, type ServingState } from './exchange.ts';
+import { ExchangeEntry } from './exchange-entry.ts';
 import { Http1Request } from './http1-request.ts';
+import { Input } from './input.ts';
 import { Output } from './output.ts';
 import { ResponseWriter } from './response-writer.ts';
 import type { HttpServices } from './services.ts';
@@ -50,9 +51,7 @@ export interface ConnectionOwner {
  * One client connection by HTTP/1.x. Requests are served one after the other, so that answers keep their order;
  * what a client sends ahead waits here, and beyond a limit in its own socket.
  */
-export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry {
-  readonly id: number;
-  readonly openedAtMs: number;
+export class DownstreamConnection extends ExchangeEntry implements ExchangeDownstream {
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #output: Output;
@@ -61,9 +60,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
 
   #stage: number = STAGE.head;
   #state: ServingState;
-  /** Received and not yet used: `#buffer` from `#position` on. */
-  #buffer: Buffer | null = null;
-  #position = 0;
+  readonly #input = new Input();
   #processing = false;
   #paused = false;
   #clientEnded = false;
@@ -84,7 +81,6 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   #closeDeadlineMs = NEVER;
 
   /** Per request: where the connection's byte counts stood at its beginning. */
-  #bytesRead = 0;
   #bytesReadBefore = 0;
   #bytesWrittenBefore = 0;
 
@@ -94,14 +90,13 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   #served = 0;
 
   constructor(owner: ConnectionOwner, socket: Socket, arrival: Arrival, peerAddress: string) {
+    super(owner.nextConnectionId(), arrival.port);
     this.#owner = owner;
     this.#state = owner.state;
     this.#socket = socket;
     this.#client = new ClientSide(arrival, peerAddress);
     this.#output = new Output(socket);
     this.#writer = new ResponseWriter(this.#output);
-    this.id = owner.nextConnectionId();
-    this.openedAtMs = performance.now();
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onClose);
@@ -112,15 +107,12 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   // --- What the socket says
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#bytesRead += chunk.length;
     if (this.#stage >= STAGE.lingering) {
       this.#discarded += chunk.length;
       if (this.#discarded > MAX_LINGER_BYTES) this.#socket.destroy();
       return;
     }
-    const held = this.#buffer;
-    this.#buffer = held === null ? chunk : Buffer.concat([held.subarray(this.#position), chunk]);
-    this.#position = 0;
+    this.#input.append(chunk);
     this.#process();
   };
 
@@ -148,7 +140,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
 
   readonly #onClose = (): void => {
     this.#stage = STAGE.closed;
-    this.#buffer = null;
+    this.#input.clear();
     this.#exchange?.onClientGone();
     this.#exchange = null;
     this.#owner.closed(this);
@@ -166,7 +158,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   #process(): void {
     if (this.#processing) return;
     this.#processing = true;
-    while (this.#buffer !== null && this.#step());
+    while (this.#input.buffer !== null && this.#step());
     this.#processing = false;
     this.#settleReading();
   }
@@ -181,15 +173,16 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
       case STAGE.discarding:
         return this.#discardBodyBytes();
       default:
-        this.#buffer = null;
+        this.#input.clear();
         return false;
     }
   }
 
   #readHead(): boolean {
-    const buffer = this.#buffer!;
+    const input = this.#input;
+    const buffer = input.buffer!;
     const head = this.#head;
-    const status = scanRequestHead(buffer, this.#position, buffer.length, this.#owner.state.headLimits, head);
+    const status = scanRequestHead(buffer, input.position, buffer.length, this.#owner.state.headLimits, head);
     if (status === 'incomplete') {
       if (!this.#headBegun) {
         this.#headBegun = true;
@@ -198,12 +191,12 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
       return false;
     }
     this.#headBegun = false;
-    this.#bytesReadBefore = this.#bytesRead - (buffer.length - this.#position);
+    this.#bytesReadBefore = input.received - input.unused;
     if (status === 'invalid') {
       this.#refuseHead(reasonOfCodecStatus(head.error!.status));
       return false;
     }
-    this.#advance(head.byteLength);
+    input.advance(head.byteLength);
     return this.#begin(head);
   }
 
@@ -240,9 +233,9 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
 
   #readBodyBytes(): boolean {
     const body = this.#requestBody!;
-    const buffer = this.#buffer!;
+    const buffer = this.#input.buffer!;
     const exchange = this.#exchange!;
-    const start = this.#position;
+    const start = this.#input.position;
     const end = body.push(buffer, start, buffer.length);
     this.#sinceMs = 0;
     if (end < 0) {
@@ -254,7 +247,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
       this.#failBody('body_too_large');
       return false;
     }
-    this.#advance(end - start);
+    this.#input.advance(end - start);
     exchange.onRequestBody(buffer, start, end);
     if (body.done && !exchange.finished) exchange.onRequestEnd();
     if (!exchange.finished) exchange.onRequestBatchEnd();
@@ -270,32 +263,24 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
 
   #discardBodyBytes(): boolean {
     const body = this.#requestBody!;
-    const buffer = this.#buffer!;
-    const start = this.#position;
+    const buffer = this.#input.buffer!;
+    const start = this.#input.position;
     const end = body.push(buffer, start, buffer.length);
     if (end < 0) {
       this.#linger();
       return false;
     }
     this.#discarded += end - start;
-    this.#advance(end - start);
+    this.#input.advance(end - start);
     if (body.done) this.#nextRequest();
     else if (this.#discarded > MAX_DISCARDED_BYTES) this.#linger();
     return true;
   }
 
-  #advance(bytes: number): void {
-    this.#position += bytes;
-    if (this.#position === this.#buffer!.length) {
-      this.#buffer = null;
-      this.#position = 0;
-    }
-  }
-
   /** Stops reading while what has been read cannot be used, so that the client is slowed down. */
   #settleReading(): void {
     if (this.#stage === STAGE.closed) return;
-    const pause = this.#buffer !== null && this.#stage === STAGE.exchange && this.#mustWait();
+    const pause = this.#input.buffer !== null && this.#stage === STAGE.exchange && this.#mustWait();
     if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) this.#socket.pause();
@@ -304,10 +289,9 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
 
   #mustWait(): boolean {
     if (this.bodyPending) return !this.#bodyWanted;
-    const buffer = this.#buffer!;
     const { maxPipelinedRequests, maxRequestHeaderBytes } = this.#state.settings.limits;
-    if (buffer.length - this.#position > maxRequestHeaderBytes) return true;
-    return countHeads(buffer, this.#position, maxPipelinedRequests) >= maxPipelinedRequests;
+    if (this.#input.unused > maxRequestHeaderBytes) return true;
+    return this.#input.countHeads(maxPipelinedRequests) >= maxPipelinedRequests;
   }
 
   // --- ExchangeDownstream: the request
@@ -341,11 +325,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   }
 
   get bytesIn(): number {
-    return (
-      this.#bytesRead -
-      this.#bytesReadBefore -
-      (this.#buffer === null ? 0 : this.#buffer.length - this.#position)
-    );
+    return this.#input.received - this.#input.unused - this.#bytesReadBefore;
   }
 
   get bytesOut(): number {
@@ -366,7 +346,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
 
   readBody(): void {
     this.#bodyWanted = true;
-    if (this.#buffer !== null) this.#process();
+    if (this.#input.buffer !== null) this.#process();
     else this.#settleReading();
   }
 
@@ -442,8 +422,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     const socket = this.#socket;
     this.#output.text(writeResponseHead(head, plan, '', upgradeLines('websocket'), lines));
     this.#output.flush();
-    const early = this.#buffer === null ? null : this.#buffer.subarray(this.#position);
-    this.#buffer = null;
+    const early = this.#input.take();
     this.#stage = STAGE.closed;
     this.#exchange = null;
     socket.off('data', this.#onData);
@@ -474,7 +453,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     this.#requestBody = null;
     this.#request = null;
     this.#sinceMs = 0;
-    if (this.#clientEnded && this.#buffer === null) this.#linger();
+    if (this.#clientEnded && this.#input.buffer === null) this.#linger();
   }
 
   /** A request that could not be read; nothing more of this connection can be. */
@@ -489,7 +468,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   #linger(): void {
     this.#output.flush();
     this.#stage = STAGE.lingering;
-    this.#buffer = null;
+    this.#input.clear();
     this.#exchange = null;
     this.#discarded = 0;
     this.#sinceMs = 0;
@@ -505,7 +484,7 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
   finishSoon(): void {
     this.#closing = true;
     this.#closeRequested = true;
-    if (this.#stage === STAGE.head && this.#buffer === null) this.#linger();
+    if (this.#stage === STAGE.head && this.#input.buffer === null) this.#linger();
   }
 
   /** The same, but within a bounded time: an event stream ends, any other answer has a while. */
@@ -565,50 +544,17 @@ export class DownstreamConnection implements ExchangeDownstream, ConnectionEntry
     }
   }
 
-  // --- ConnectionEntry, for the admin page
+  // --- ExchangeEntry
 
-  get kind(): ConnectionKind {
-    return this.#exchange?.isEventStream === true ? 'event-stream' : 'http';
-  }
-
-  get port(): number {
-    return this.#client.arrival.port;
-  }
-
-  get listener(): string {
-    return this.#exchange?.listenerName ?? '';
-  }
-
-  get rule(): string | null {
-    return this.#exchange?.rule?.rule.id ?? null;
-  }
-
-  get pool(): string | null {
-    return this.#exchange?.endpoint?.pool.id ?? null;
-  }
-
-  get endpoint(): Endpoint | null {
-    return this.#exchange?.endpoint ?? null;
+  protected get current(): Exchange | null {
+    return this.#exchange;
   }
 
   get clientAddress(): string {
     return this.#request?.clientAddress ?? this.#client.peerAddress;
   }
-
-  get userId(): string | null {
-    return this.#exchange?.identity?.userId ?? null;
-  }
 }
 
 function overdue(elapsedMs: number, timeoutMs: number): boolean {
   return timeoutMs > 0 && elapsedMs >= timeoutMs;
-}
-
-/** How many heads end in `buffer` from `start` on, up to `limit`: about as many requests wait there. */
-function countHeads(buffer: Buffer, start: number, limit: number): number {
-  let count = 0;
-  for (let at = buffer.indexOf('\r\n\r\n', start, 'latin1'); at >= 0 && count < limit; count++) {
-    at = buffer.indexOf('\r\n\r\n', at + 4, 'latin1');
-  }
-  return count;
 }

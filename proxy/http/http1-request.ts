@@ -1,5 +1,4 @@
 import type { RequestHead } from './codec/head.ts';
-import { hostOf } from './codec/host.ts';
 import type { RequestView } from './request.ts';
 
 /** A request that came in by HTTP/1.x. Valid until its connection reads the next head. */
@@ -26,19 +25,5 @@ export class Http1Request implements RequestView {
     this.query = head.query;
     this.headers = head;
     this.clientAddress = clientAddress;
-  }
-}
-
-/** Remembers the last authority of a connection: nearly all requests of a connection name the same. */
-export class HostCache {
-  #authority = '';
-  #host = '';
-
-  hostOf(authority: string): string {
-    if (authority !== this.#authority) {
-      this.#authority = authority;
-      this.#host = hostOf(authority);
-    }
-    return this.#host;
   }
 }

@@ -1,6 +1,5 @@
 import { rewritePath } from '../filters/path.ts';
 import type { Endpoint, Outcome, Selection } from '../pools/endpoint.ts';
-import { MAX_HANDSHAKE_BYTES } from '../pools/handshake.ts';
 import type { BackendTable } from '../routing/rule.ts';
 import { answerFor, answerLater, type Reason } from './answers.ts';
 import type { BodyReader } from './codec/body.ts';
@@ -8,18 +7,15 @@ import { consistsOf, QUERY } from './codec/characters.ts';
 import type { ResponseHead } from './codec/head.ts';
 import { fieldLine } from './codec/headers.ts';
 import type { Exchange } from './exchange.ts';
+import { HandshakeReader } from './handshake-reader.ts';
 import { hostFor } from './host-header.ts';
 import { Mirrors } from './mirror.ts';
 import { type BackendPlans, INTERIM_PLAN, uncoded } from './plans.ts';
-import { ReplayBuffer } from './replay.ts';
+import { Repetition } from './repetition.ts';
 import { verifyUpgrade } from './upgrade.ts';
 import { spliceUpgraded } from './upgraded-connection.ts';
 import type { UpstreamConnection, UpstreamFailure, UpstreamReceiver } from './upstream-connection.ts';
 
-/** Methods whose repetition has no further effect (RFC 9110 §9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-/** Attempts at other endpoints after one could not be reached, where the route says nothing of retries. */
-const CONNECT_ATTEMPTS = 3;
 /** What a 503 for want of a backend says of when to come again. */
 const RETRY_AFTER_SECONDS = 5;
 
@@ -49,17 +45,13 @@ export class Relay implements UpstreamReceiver {
   #eventStream = false;
   /** Whether the connection of this attempt has served before, so that it may have been closing. */
   #reused = false;
-  #attempts = 0;
-  #tried: Set<Endpoint> | null = null;
+  readonly #repetition: Repetition;
   #cancelBackoff: (() => void) | null = null;
 
-  /** Request body: whether it is complete, whether any of it has been taken, and what can be sent again. */
+  /** Whether all of the request body has been handed over. */
   #requestComplete = false;
-  #bodyTaken = false;
-  #replay: ReplayBuffer | null = null;
   #mirrors: Mirrors | null = null;
-  /** The answer's body so far, where it tells the pool something; null where it does not. */
-  #handshakeBody: string | null = null;
+  #handshake: HandshakeReader | null = null;
 
   // Since when, by the ticks of the clock: 0 is to be set at the next tick, so that no clock is read in between.
   #attemptSinceMs = 0;
@@ -67,6 +59,7 @@ export class Relay implements UpstreamReceiver {
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
+    this.#repetition = new Repetition(exchange.rule!.rule.retry, exchange.downstream);
   }
 
   start(): void {
@@ -79,11 +72,10 @@ export class Relay implements UpstreamReceiver {
     }
     this.#backend = backend;
     this.#plans = state.plans.plansOf(rule!, backend);
-    if (services.pools.learns(backend.pool, downstream.request)) this.#handshakeBody = '';
-    this.#requestComplete = !downstream.bodyPending;
-    if (downstream.bodyPending && this.#mayRepeat()) {
-      this.#replay = ReplayBuffer.forBody(downstream.announcedBodyBytes);
+    if (services.pools.learns(backend.pool, downstream.request)) {
+      this.#handshake = new HandshakeReader(services.pools);
     }
+    this.#requestComplete = !downstream.bodyPending;
     if (rule!.rule.filters.mirrors.length > 0) this.#startMirrors();
     this.#attempt(false);
   }
@@ -92,10 +84,11 @@ export class Relay implements UpstreamReceiver {
   #attempt(fresh: boolean): void {
     const { services, downstream } = this.#exchange;
     const poolId = this.#backend!.pool!;
+    const { avoid } = this.#repetition;
     const selection =
-      this.#tried === null
+      avoid === null
         ? services.pools.select(poolId, downstream.request)
-        : services.pools.select(poolId, downstream.request, this.#tried);
+        : services.pools.select(poolId, downstream.request, avoid);
     if (selection.endpoint === null) this.#giveUp(selection.reason, selection.reason);
     else this.#attemptAt(selection, fresh);
   }
@@ -103,14 +96,14 @@ export class Relay implements UpstreamReceiver {
   #attemptAt(selection: Selection, fresh: boolean): void {
     const { services, rule } = this.#exchange;
     const { endpoint } = selection;
-    this.#attempts++;
+    this.#repetition.attempts++;
     this.#endpoint = endpoint;
     this.#exchange.endpoint = endpoint;
     this.#setCookie = selection.setCookie;
     this.#attemptSinceMs = 0;
     this.#waitingSinceMs = 0;
     services.pools.begin(endpoint);
-    if (this.#attempts > 1) services.metrics.retried(rule!.rule.id);
+    if (this.#repetition.attempts > 1) services.metrics.retried(rule!.rule.id);
     const idle = fresh ? null : services.upstreams.takeIdle(endpoint);
     if (idle === null) {
       this.#reused = false;
@@ -135,19 +128,15 @@ export class Relay implements UpstreamReceiver {
   }
 
   #connectFailed(code: string, reason: 'connect_failed' | 'connect_timeout'): void {
-    const { services, rule } = this.#exchange;
+    const { services } = this.#exchange;
     const endpoint = this.#endpoint!;
     this.#endAttempt(reason === 'connect_failed' ? 'connect_failed' : 'timed_out', code);
-    // Nothing was sent, so another endpoint may be asked whatever the method is.
-    const limit = Math.max(CONNECT_ATTEMPTS, 1 + (rule!.rule.retry?.attempts ?? 0));
-    this.#avoid(endpoint);
-    if (this.#attempts < limit) {
-      const next = services.pools.select(
-        this.#backend!.pool!,
-        this.#exchange.downstream.request,
-        this.#tried!,
-      );
-      if (next.endpoint !== null && !this.#tried!.has(next.endpoint)) {
+    const repetition = this.#repetition;
+    repetition.fail(endpoint);
+    if (repetition.allowedAfterConnectError()) {
+      const { downstream } = this.#exchange;
+      const next = services.pools.select(this.#backend!.pool!, downstream.request, repetition.avoid!);
+      if (next.endpoint !== null && !repetition.avoid!.has(next.endpoint)) {
         this.#attemptAt(next, false);
         return;
       }
@@ -161,8 +150,7 @@ export class Relay implements UpstreamReceiver {
     const connection = this.#connection!;
     this.#stage = STAGE.waiting;
     connection.begin(this, downstream.request.method, webSocket, this.#requestHead());
-    if (this.#replay !== null)
-      for (const part of this.#replay.parts) connection.output.data(part, 0, part.length);
+    for (const part of this.#repetition.bodyParts) connection.output.data(part, 0, part.length);
     if (this.#requestComplete) connection.endRequest();
     else downstream.readBody();
     if (this.#connection === connection) connection.output.flush();
@@ -180,14 +168,13 @@ export class Relay implements UpstreamReceiver {
     }
     const host = rewrite?.hostname ?? hostFor(this.#endpoint!, downstream.authority);
     const upgrade = webSocket ? 'websocket' : '';
-    const plan = this.#handshakeBody === null ? this.#plans!.request : uncoded(this.#plans!.request);
+    const plan = this.#handshake === null ? this.#plans!.request : uncoded(this.#plans!.request);
     return downstream.requestHead(path, host, plan, downstream.forwardedLines(), upgrade);
   }
 
   onRequestBody(buffer: Buffer, start: number, end: number): void {
     const connection = this.#connection;
-    this.#bodyTaken = true;
-    if (this.#replay !== null && !this.#replay.add(buffer, start, end)) this.#replay = null;
+    this.#repetition.take(buffer, start, end);
     this.#mirrors?.body(buffer, start, end);
     if (connection === null) return;
     this.#waitingSinceMs = 0;
@@ -220,7 +207,7 @@ export class Relay implements UpstreamReceiver {
     const { services, rule, downstream } = this.#exchange;
     const endpoint = this.#endpoint!;
     const { status } = head;
-    if (this.#shouldRetry(status)) {
+    if (this.#repetition.allowedAfterStatus(status)) {
       services.metrics.upstreamFailed(endpoint.pool.id, `status_${status}`);
       this.#endAttempt('server_error', null);
       this.#retryLater(endpoint);
@@ -259,28 +246,9 @@ export class Relay implements UpstreamReceiver {
   onBody(buffer: Buffer, start: number, end: number, body: BodyReader): void {
     const { downstream } = this.#exchange;
     this.#waitingSinceMs = 0;
-    if (this.#handshakeBody !== null) this.#readHandshake(buffer, body);
+    this.#handshake?.read(this.#endpoint!, buffer, body);
     downstream.write(buffer, start, end, body);
     if (downstream.blocked) this.#connection?.pause();
-  }
-
-  /** Collects the answer that gives out the value which later requests are kept together by. */
-  #readHandshake(buffer: Buffer, body: BodyReader): void {
-    if (body.payloadBytes > MAX_HANDSHAKE_BYTES) {
-      this.#handshakeBody = null;
-      return;
-    }
-    const { ranges } = body;
-    for (let i = 0; i < ranges.length; i += 2)
-      this.#handshakeBody += buffer.toString('latin1', ranges[i]!, ranges[i + 1]!);
-    // Before its last byte is sent, since the client's next request may come through another worker.
-    if (body.done) this.#learn();
-  }
-
-  #learn(): void {
-    const text = this.#handshakeBody!;
-    this.#handshakeBody = null;
-    this.#exchange.services.pools.learnFromBody(this.#endpoint!, text);
   }
 
   onDownstreamDrain(): void {
@@ -293,7 +261,7 @@ export class Relay implements UpstreamReceiver {
     this.#connection = null;
     services.pools.end(this.#endpoint!);
     this.#mirrors?.abandonBody(this.#requestComplete);
-    if (this.#handshakeBody !== null) this.#learn();
+    this.#handshake?.end(this.#endpoint!);
     downstream.end(body);
     this.#exchange.finish();
     downstream.complete();
@@ -326,8 +294,7 @@ export class Relay implements UpstreamReceiver {
       this.#reused &&
       failure.kind === 'reset' &&
       !this.#connection!.responseBegun &&
-      this.#canRepeatBody() &&
-      IDEMPOTENT.has(this.#exchange.downstream.request.method);
+      this.#repetition.allowedAfterStaleConnection();
     if (this.#stage === STAGE.responding) {
       this.#endAttempt(outcomeOf(failure), failure.code);
       this.#breakOff(failure.code);
@@ -340,45 +307,17 @@ export class Relay implements UpstreamReceiver {
       return;
     }
     this.#endAttempt(outcomeOf(failure), failure.code);
-    if (this.#stage === STAGE.waiting && this.#mayRetry()) this.#retryLater(endpoint);
+    if (this.#stage === STAGE.waiting && this.#repetition.allowedAfterFailure()) this.#retryLater(endpoint);
     else this.#giveUp(answerReason(failure), failure.code);
   }
 
-  /** Whether the route wants another attempt after an answer of that status. */
-  #shouldRetry(status: number): boolean {
-    const retry = this.#exchange.rule!.rule.retry;
-    return retry?.codes.includes(status) === true && this.#mayRetry();
-  }
-
-  /** Whether there are attempts left, and the request can be sent again. */
-  #mayRetry(): boolean {
-    const retry = this.#exchange.rule!.rule.retry;
-    return retry !== null && this.#attempts <= retry.attempts && this.#canRepeatBody();
-  }
-
-  /** Whether some failure could lead to the request being sent again: then its body is kept while it is short. */
-  #mayRepeat(): boolean {
-    const { rule, downstream } = this.#exchange;
-    return rule!.rule.retry !== null || IDEMPOTENT.has(downstream.request.method);
-  }
-
-  #canRepeatBody(): boolean {
-    return !this.#bodyTaken || this.#replay !== null;
-  }
-
   #retryLater(endpoint: Endpoint): void {
-    const { services, rule } = this.#exchange;
-    this.#avoid(endpoint);
+    this.#repetition.fail(endpoint);
     this.#stage = STAGE.idle;
-    this.#cancelBackoff = services.clock.after(rule!.rule.retry?.backoffMs ?? 0, () => {
+    this.#cancelBackoff = this.#exchange.services.clock.after(this.#repetition.backoffMs, () => {
       this.#cancelBackoff = null;
       this.#attempt(false);
     });
-  }
-
-  #avoid(endpoint: Endpoint): void {
-    this.#tried ??= new Set();
-    this.#tried.add(endpoint);
   }
 
   /** Ends the attempt: gives back what it holds, and reports how it went. */
@@ -457,7 +396,7 @@ export class Relay implements UpstreamReceiver {
     if (this.#stage !== STAGE.idle) {
       const endpoint = this.#endpoint!;
       this.#endAttempt('timed_out', reason);
-      if (reason !== 'request_deadline' && this.#mayRetry()) {
+      if (reason !== 'request_deadline' && this.#repetition.allowedAfterFailure()) {
         this.#retryLater(endpoint);
         return;
       }

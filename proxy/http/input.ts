@@ -1,0 +1,45 @@
+/** Bytes that have been received from a client and not been used yet. */
+export class Input {
+  /** Received so far, on the whole connection. */
+  received = 0;
+  /** What is unused begins at `position`; `null` when there is nothing. */
+  buffer: Buffer | null = null;
+  position = 0;
+
+  append(chunk: Buffer): void {
+    this.received += chunk.length;
+    const { buffer } = this;
+    this.buffer = buffer === null ? chunk : Buffer.concat([buffer.subarray(this.position), chunk]);
+    this.position = 0;
+  }
+
+  get unused(): number {
+    return this.buffer === null ? 0 : this.buffer.length - this.position;
+  }
+
+  advance(bytes: number): void {
+    this.position += bytes;
+    if (this.position === this.buffer!.length) this.clear();
+  }
+
+  clear(): void {
+    this.buffer = null;
+    this.position = 0;
+  }
+
+  /** Takes all that is unused; `null` when there is nothing. */
+  take(): Buffer | null {
+    const rest = this.buffer === null ? null : this.buffer.subarray(this.position);
+    this.clear();
+    return rest;
+  }
+
+  /** How many heads end in what is unused, up to `limit`: about as many requests wait there. */
+  countHeads(limit: number): number {
+    if (this.buffer === null) return 0;
+    let count = 0;
+    let at = this.buffer.indexOf('\r\n\r\n', this.position, 'latin1');
+    for (; at >= 0 && count < limit; count++) at = this.buffer.indexOf('\r\n\r\n', at + 4, 'latin1');
+    return count;
+  }
+}
