@@ -7,7 +7,7 @@ import type { Endpoint } from './endpoint.ts';
 
 /**
  * How to open TLS to an endpoint: trust, own certificate, names, ALPN and, where there is one, a session to resume.
- * The caller adds the socket or the address. Call it for every connection: a session is handed out anew each time.
+ * The caller adds the socket or the address, and calls it for every connection, since sessions come and go.
  *
  * The certificate must carry one of `subjectAltNames`, or else the SNI, or else the target's name or address.
  */
@@ -15,7 +15,7 @@ export function upstreamTls(endpoint: Endpoint): tls.ConnectionOptions {
   const { pool } = endpoint;
   const config = pool.tls ?? WELL_KNOWN;
   const { servername, names } = namesOf(endpoint);
-  const session = takeSession(endpoint);
+  const session = sessionOf(endpoint);
   return {
     secureContext: contextOf(config),
     rejectUnauthorized: true,
@@ -31,7 +31,9 @@ export function rememberSession(endpoint: Endpoint, socket: tls.TLSSocket): void
   let verifiedAtMs: number | null = null;
   socket.on('session', (data) => {
     // A resumed connection proves nothing new: its tickets are as old as the certificate check they go back to.
-    verifiedAtMs ??= socket.isSessionReused() ? (resumedFrom.get(endpoint) ?? null) : performance.now();
+    verifiedAtMs ??= socket.isSessionReused()
+      ? (sessions.get(endpoint)?.verifiedAtMs ?? null)
+      : performance.now();
     if (verifiedAtMs !== null) sessions.set(endpoint, { data, verifiedAtMs });
   });
 }
@@ -133,14 +135,10 @@ interface Session {
 const MAX_SESSION_AGE_MS = 3_600_000;
 
 const sessions = new WeakMap<Endpoint, Session>();
-const resumedFrom = new WeakMap<Endpoint, number>();
 
-/** A session is handed out once (RFC 8446 appendix C.4); the connection that resumes it brings the next. */
-function takeSession(endpoint: Endpoint): Buffer | null {
+/** The last session, again and again: what single use hides (RFC 8446 appendix C.4) is that it is the same client. */
+function sessionOf(endpoint: Endpoint): Buffer | null {
   const session = sessions.get(endpoint);
-  if (session === undefined) return null;
-  sessions.delete(endpoint);
-  if (performance.now() - session.verifiedAtMs > MAX_SESSION_AGE_MS) return null;
-  resumedFrom.set(endpoint, session.verifiedAtMs);
+  if (session === undefined || performance.now() - session.verifiedAtMs > MAX_SESSION_AGE_MS) return null;
   return session.data;
 }
