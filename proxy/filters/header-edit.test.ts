@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { HeaderModifier } from '../config/snapshot.ts';
-import { compileHeaderEdit, joinEdits } from './header-edit.ts';
+import { compileHeaderEdit } from './header-edit.ts';
 
 function modifier(set: string[], add: string[], remove: string[]): HeaderModifier {
   const split = (text: string) => {
@@ -26,16 +26,12 @@ test('one modifier after the other', () => {
     const edit = compileHeaderEdit(...modifiers)!;
     assert.deepEqual([...edit.dropped], dropped);
     assert.equal(edit.lines, lines);
-    const joined = joinEdits(compileHeaderEdit(modifiers[0]!), compileHeaderEdit(...modifiers.slice(1)))!;
-    assert.deepEqual([...joined.dropped], dropped);
-    assert.equal(joined.lines, lines);
   }
 });
 
 test('nothing to change is nothing', () => {
   assert.equal(compileHeaderEdit(), null);
   assert.equal(compileHeaderEdit(null, modifier([], [], [])), null);
-  assert.equal(joinEdits(null, null), null);
 });
 
 test('no configuration breaks the framing of messages', () => {

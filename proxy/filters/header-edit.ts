@@ -54,11 +54,3 @@ export function headerEdit(dropped: ReadonlySet<string>, fields: readonly Header
   for (const { name, value } of fields) lines += fieldLine(name, value);
   return { dropped, lines, fields };
 }
-
-/** One edit after the other, as one. */
-export function joinEdits(first: HeaderEdit | null, second: HeaderEdit | null): HeaderEdit | null {
-  if (first === null) return second;
-  if (second === null) return first;
-  const kept = first.fields.filter(({ name }) => !second.dropped.has(name.toLowerCase()));
-  return headerEdit(new Set([...first.dropped, ...second.dropped]), [...kept, ...second.fields]);
-}

@@ -130,7 +130,8 @@ export class TlsPort {
     const server = tls.createServer({
       ...contextOptions(certificate, settings, this.#handlers.ticketKeys),
       SNICallback: (name, callback) => callback(null, contexts.find(normaliseHost(name)) ?? fallback),
-      ALPNProtocols: ['http/1.1'],
+      // A client that speaks HTTP/1.0 only may say so (curl --http1.0 does), and would be refused otherwise.
+      ALPNProtocols: ['http/1.1', 'http/1.0'],
       handshakeTimeout: this.#handlers.handshakeTimeoutMs,
       allowHalfOpen: true,
       requestCert: clientValidation !== null,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { HostnameIndex, hostnameCovers, normaliseHost } from './hostname.ts';
+import { HostnameIndex, normaliseHost } from './hostname.ts';
 
 test('a host is compared in lower case, without port, trailing dot and brackets', () => {
   const cases = [
@@ -35,10 +35,9 @@ test('a wildcard covers one or more labels, never none', () => {
     ['', 'anything', true],
   ] as const;
   for (const [hostname, host, expected] of cases) {
-    assert.equal(hostnameCovers(hostname, host), expected, `${hostname} ${host}`);
     const index = new HostnameIndex<string>();
     index.add(hostname, 'x');
-    assert.equal(index.find(host) !== null, expected, `index: ${hostname} ${host}`);
+    assert.equal(index.find(host) !== null, expected, `${hostname} ${host}`);
   }
 });
 

@@ -28,13 +28,6 @@ export function normaliseHost(host: string): string {
   return bare;
 }
 
-/** Whether a listener's or route's hostname covers a host. @param host normalised */
-export function hostnameCovers(hostname: string, host: string): boolean {
-  if (hostname === '*' || hostname === '') return true;
-  if (!hostname.startsWith('*.')) return hostname === host;
-  return host.length > hostname.length - 1 && host.endsWith(hostname.slice(1));
-}
-
 /** Values by hostname. Looking one up costs one map access, and one more per label where there are wildcards. */
 export class HostnameIndex<T> {
   readonly #exact = new Map<string, T>();

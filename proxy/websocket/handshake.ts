@@ -10,14 +10,6 @@ export function wsAcceptKey(key: string): string {
     .digest('base64');
 }
 
-/** Whether a request asks to become a WebSocket, well formed or not. */
-export function isWebSocketUpgrade(request: RequestView): boolean {
-  return (
-    hasToken(request.headers.get('upgrade'), 'websocket') &&
-    hasToken(request.headers.get('connection'), 'upgrade')
-  );
-}
-
 /** What is wrong with a WebSocket handshake (RFC 6455 §4.2.1), in words; `null` when nothing is. */
 export function checkWebSocketRequest(request: RequestView): string | null {
   if (request.method !== 'GET') return `found method ${request.method}, expected GET`;
@@ -31,11 +23,4 @@ export function checkWebSocketRequest(request: RequestView): string | null {
 /** 22 characters of base64 and `==`. */
 function isKey(key: string): boolean {
   return key.length === 24 && key.endsWith('==') && Buffer.from(key, 'base64').length === 16;
-}
-
-/** Whether a list has a token, in any case. */
-function hasToken(value: string | undefined, token: string): boolean {
-  if (value === undefined) return false;
-  if (value.length === token.length) return value.toLowerCase() === token;
-  return value.split(',').some((member) => member.trim().toLowerCase() === token);
 }

@@ -301,6 +301,49 @@ test('a client that does not answer is given up', async (t) => {
   assert.equal(splice.end, 'pong_timeout');
 });
 
+test('a client that takes none of the bytes that wait for it is given up, one that takes some is not', async (t) => {
+  const setup = await setUp(t, {
+    frames: true,
+    settings: { ...OFF, pingIntervalMs: 500, pongTimeoutMs: 200 },
+  });
+  const { client, backend, clock, splice } = setup;
+  client.pause();
+  const large = frame(2, randomBytes(30_000_000));
+  backend.write(large);
+  while (splice.client.writableLength === 0) await new Promise(setImmediate);
+  clock.advance(500); // No ping: it would wait behind the bytes.
+  let received = 0;
+  client.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    if (received > 10_000_000 && received < 11_000_000) client.pause();
+  });
+  client.resume();
+  while (received < 10_000_000) await new Promise(setImmediate);
+  clock.advance(200);
+  assert.equal(splice.end, null);
+  client.pause();
+  while (splice.client.writableLength === 0) await new Promise(setImmediate);
+  clock.advance(500);
+  clock.advance(200);
+  await assertGone(setup);
+  assert.equal(splice.end, 'pong_timeout');
+});
+
+test('a paused socket is set going', async (t) => {
+  const [client, near] = await socketPair(t);
+  const [upstream, backend] = await socketPair(t);
+  near.pause();
+  upstream.pause();
+  const splicer = new Splicer(new ManualClock());
+  splicer.splice(near, upstream, { settings: OFF, frames: false, onClose: () => {} });
+  const [toClient, toBackend] = [new Reader(client), new Reader(backend)];
+  client.write('a');
+  backend.write('b');
+  await Promise.all([toClient.bytes(1), toBackend.bytes(1)]);
+  near.destroy();
+  upstream.destroy();
+});
+
 test('a ping waits for the end of the frame that is under way', async (t) => {
   const setup = await setUp(t, { frames: true, settings: { ...OFF, pingIntervalMs: 500 } });
   const { client, backend, clock } = setup;

@@ -297,6 +297,8 @@ export class Splice {
     socket.on('end', handleEnd);
     socket.on('error', handleError);
     socket.on('close', handleClose);
+    // Whoever had the socket may have paused it. Data comes with the next tick, after the heads.
+    socket.resume();
   }
 
   /** What happened to a socket before it was adopted. */
