@@ -287,6 +287,8 @@ export class UpstreamConnection {
     // Bytes behind the response belong to no request: see #onData.
     if (exact && head.persistent && this.#requestSent) {
       if (this.served === 1) this.keepAliveHintMs = keepAliveHint(head);
+      // The last of the body may have filled the client's socket and paused this one.
+      this.socket.resume();
       this.#home.release(this);
     } else {
       this.destroy();
