@@ -90,11 +90,11 @@ describe('the chat example in Chromium', { skip }, () => {
     const [grace, alan] = await Promise.all([signIn(first!, 'Grace'), signIn(second!, 'Alan')]);
     await person(grace, 'Alan').waitFor();
     await person(alan, 'Grace').waitFor();
-    await grace.getByLabel('Message', { exact: true }).fill('Hello <b>Alan</b> 🌍');
+    await grace.getByLabel('Message', { exact: true }).fill('Hello <b>Alan</b>');
     await grace.getByRole('button', { name: 'Send' }).click();
     const message = alan.locator('.message', { hasText: 'Hello' });
     await message.waitFor();
-    assert.equal(await message.locator('.text').textContent(), 'Hello <b>Alan</b> 🌍');
+    assert.equal(await message.locator('.text').textContent(), 'Hello <b>Alan</b>');
     await first!.close();
     await person(alan, 'Grace').waitFor({ state: 'detached' });
     await second!.close();
