@@ -17,30 +17,34 @@ export class EndpointCounts {
   readonly columns: number;
   readonly #open: Int32Array;
   readonly #failures: Int32Array;
+  /** One word: columns that were ever in use are below it, so that sums need not look at the others. */
+  readonly #columnsUsed: Int32Array;
 
   constructor(buffer: SharedArrayBuffer, columns: number) {
-    assert(buffer.byteLength === MAX_ENDPOINTS * (columns + 1) * WORD_BYTES);
+    assert(buffer.byteLength === bytesFor(columns));
     this.buffer = buffer;
     this.columns = columns;
     this.#open = new Int32Array(buffer, 0, MAX_ENDPOINTS * columns);
     this.#failures = new Int32Array(buffer, MAX_ENDPOINTS * columns * WORD_BYTES, MAX_ENDPOINTS);
+    this.#columnsUsed = new Int32Array(buffer, MAX_ENDPOINTS * (columns + 1) * WORD_BYTES, 1);
   }
 
   static create(columns: number): EndpointCounts {
-    return new EndpointCounts(new SharedArrayBuffer(MAX_ENDPOINTS * (columns + 1) * WORD_BYTES), columns);
+    return new EndpointCounts(new SharedArrayBuffer(bytesFor(columns)), columns);
   }
 
   /** What all workers have open at an endpoint. */
   open(row: number): number {
     let sum = 0;
     const from = row * this.columns;
-    const to = from + this.columns;
+    const to = from + this.#columnsUsed[0]!;
     for (let i = from; i < to; i++) sum += this.#open[i]!;
     return sum;
   }
 
-  openInColumn(row: number, column: number): number {
-    return Atomics.load(this.#open, row * this.columns + column);
+  /** To be called before a worker gets its column. */
+  useColumn(column: number): void {
+    if (column >= Atomics.load(this.#columnsUsed, 0)) Atomics.store(this.#columnsUsed, 0, column + 1);
   }
 
   /** @returns what the column has afterwards. */
@@ -70,4 +74,8 @@ export class EndpointCounts {
     }
     Atomics.store(this.#failures, row, 0);
   }
+}
+
+function bytesFor(columns: number): number {
+  return (MAX_ENDPOINTS * (columns + 1) + 1) * WORD_BYTES;
 }

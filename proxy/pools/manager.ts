@@ -115,8 +115,11 @@ export class PoolManager {
 
   /** Gives a new worker the whole state; later changes follow. */
   addWorker(channel: WorkerChannel): void {
-    const column = this.#freeColumns.shift();
-    assert(column !== undefined, `more than ${this.#counts.columns} workers`);
+    assert(this.#freeColumns.length > 0, `more than ${this.#counts.columns} workers`);
+    // The lowest, so that sums stay short.
+    const column = Math.min(...this.#freeColumns);
+    this.#freeColumns.splice(this.#freeColumns.indexOf(column), 1);
+    this.#counts.useColumn(column);
     this.#workers.set(channel.workerId, { channel, column });
     channel.on(FAILING, ({ pool, id, last }) => this.#keepers.get(pool)?.failing(id, last));
     channel.post(JOIN, {

@@ -36,8 +36,14 @@ export class Ring {
       }
     });
     places.sort();
-    this.#points = Uint32Array.from(places, (place) => Math.floor(place / OWNER_RANGE));
-    this.#owners = Uint32Array.from(places, (place) => place % OWNER_RANGE);
+    this.#points = new Uint32Array(total);
+    this.#owners = new Uint32Array(total);
+    for (let i = 0; i < total; i++) {
+      const place = places[i]!;
+      const point = Math.floor(place / OWNER_RANGE);
+      this.#points[i] = point;
+      this.#owners[i] = place - point * OWNER_RANGE;
+    }
   }
 
   /** The first usable endpoint at or after the key's place that may take the request. */
@@ -62,9 +68,9 @@ export class Ring {
   }
 }
 
-/** Points of an endpoint of average weight: shares stay within some 10 % of what the weights say. */
-const POINTS = 512;
+/** Points of an endpoint of average weight: shares stay within some 20 % of what the weights say. */
+const POINTS = 256;
 /** In pools of very many endpoints each has fewer. */
-const MAX_TOTAL_POINTS = 262_144;
+const MAX_TOTAL_POINTS = 65_536;
 const MIN_POINTS = 4;
 const OWNER_RANGE = 2 ** 20;
