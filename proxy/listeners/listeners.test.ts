@@ -370,6 +370,29 @@ for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
   });
 }
 
+test('a session does not outlive the CA that its client certificate was checked against', async (t) => {
+  const setup = setUp(t);
+  const number = await freePort();
+  const certificates = [await ca.certificate('default/a', ['a.example'])];
+  const own = await ca.issue({ usage: 'client', commonName: 'client' });
+  const client = { servername: 'a.example', cert: own.chainPem, key: own.keyPem };
+  const demanding = (caPem: string) =>
+    tlsSnapshot(
+      number,
+      certificates,
+      https('a', ['a.example'], ['default/a'], { clientValidation: { caPem, mode: 'Require' } }),
+    );
+  await setup.listeners.apply(demanding(ca.caPem));
+  const socket = tls.connect({ port: number, host: '127.0.0.1', ca: ca.caPem, ...client });
+  t.after(() => socket.destroy());
+  const [session] = (await once(socket, 'session')) as [Buffer];
+  const resumed = await dial(t, number, { ...client, session });
+  assert(resumed.socket.isSessionReused());
+  await setup.listeners.apply(demanding(otherCa.caPem));
+  await assert.rejects(dial(t, number, { ...client, session }));
+  await untilFailed(setup, 'client_certificate_untrusted');
+});
+
 test('sessions are resumed at another worker of the same process, and after a reload', async (t) => {
   const ticketKeys = randomBytes(48);
   const [one, other] = [setUp(t, { ticketKeys }), setUp(t, { ticketKeys })];

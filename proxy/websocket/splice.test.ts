@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import test, { type TestContext } from 'node:test';
 import { Reader, socketPair } from '../../test/support/sockets.ts';
 import type { Clock } from '../http/clock.ts';
@@ -158,6 +159,35 @@ test('keeps one direction open when the other is closed', async (t) => {
   await toClient.end();
   assert.equal(toClient.received.toString(), 'answer after the client has closed its side');
   await assertGone(setup);
+});
+
+test('what the backend said before it left reaches a slow client whole', async (t) => {
+  const [upstream, backend] = await socketPair(t);
+  const written: string[] = [];
+  const release: (() => void)[] = [];
+  const client = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      written.push(chunk.toString());
+      release.push(done);
+    },
+  });
+  let closed = 0;
+  const splicer = new Splicer(new ManualClock());
+  splicer.splice(client, upstream, { settings: OFF, frames: false, onClose: () => closed++ });
+  client.push('question');
+  client.push(null);
+  backend.resume();
+  await once(backend, 'end');
+  backend.end('answer');
+  await once(upstream, 'close');
+  assert.deepEqual(written, ['answer']);
+  assert.equal(client.destroyed, false);
+  release[0]!();
+  await once(client, 'close');
+  assert.equal(client.writableFinished, true);
+  assert.equal(closed, 1);
+  assert.equal(splicer.size, 0);
 });
 
 for (const [who, end] of [
