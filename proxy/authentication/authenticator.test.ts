@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { KeyObject } from 'node:crypto';
 import { test } from 'node:test';
 import { Private } from '../config/private.ts';
+import type { Channel } from '../workers/channel.ts';
 import { JWKS_KEYS, JWKS_REFRESH, JWKS_REFRESHED } from './jwks-messages.ts';
 import {
   ASYMMETRIC,
@@ -187,6 +188,36 @@ test('a verification that a reload overtakes is judged by the new configuration'
   const pending = under.authenticate('default/chat', bearer(hmacToken(claims())));
   under.apply([authentication({ providers: [provider({ issuer: 'x' })] })], []);
   assert.equal(verdict(await pending), 'The token comes from another issuer.');
+});
+
+test('a verification whose authentication goes away meanwhile lets nobody in', async () => {
+  const { under } = authenticator();
+  const pending = under.authenticate('default/chat', bearer(hmacToken(claims())));
+  under.apply([], []);
+  assert.equal(verdict(await pending), 'The keys to check the token with are not available yet.');
+});
+
+test('who waits for keys of a URI that goes away is answered', async () => {
+  const config = authentication({ providers: [byUri()] });
+  const { under, main } = authenticator(config);
+  main.on(JWKS_REFRESH, () => {});
+  const pending = under.authenticate(config.id, bearer(signedToken(claims(), rsa.privateKey, 'RS256')));
+  under.apply([], []);
+  assert.equal(verdict(await pending), 'The keys to check the token with are not available yet.');
+});
+
+test('a key that is withdrawn during a verification verifies nothing', async () => {
+  const handlers = new Map<string, (payload: unknown) => void>();
+  const channel: Channel = {
+    post: () => handlers.get(JWKS_REFRESHED.name)?.({ uri: URI, cooldownMs: 60_000 }),
+    on: (topic, handler) => handlers.set(topic.name, handler as (payload: unknown) => void),
+  };
+  const { under } = authenticator(authentication({ providers: [byUri()] }), { channel });
+  const keys = (json: string) => handlers.get(JWKS_KEYS.name)?.({ uri: URI, json });
+  keys(jwks(jwk(rsa.publicKey)));
+  const pending = under.authenticate('default/chat', bearer(signedToken(claims(), rsa.privateKey, 'RS256')));
+  keys(jwks(jwk(p256.publicKey)));
+  assert.equal(verdict(await pending), 'No key is known that could have signed the token.');
 });
 
 test('an authentication that is gone lets nobody in', async () => {

@@ -76,8 +76,8 @@ export class Authenticator {
       const kept = previous.get(compiled.id);
       const unchanged = kept?.compiled.fingerprint === compiled.fingerprint;
       active.set(compiled.id, unchanged ? kept : this.#activate(compiled));
-      for (const { uri } of compiled.providers) {
-        if (uri !== null) uris.add(uri);
+      for (const { keys } of compiled.providers) {
+        if (typeof keys === 'string') uris.add(keys);
       }
     }
     this.#active = active;
@@ -119,15 +119,13 @@ export class Authenticator {
     const token = readToken(text);
     const verdict = token === undefined ? 'malformed' : await this.#decide(active, token);
     const current = this.#active.get(active.compiled.id);
-    if (current !== undefined && current.compiled !== active.compiled) {
-      // Reconfigured meanwhile: what was asked for may have changed with it.
-      return this.#judge(current, text);
-    }
+    if (current === undefined) return failed('keys_unavailable');
+    // Configuration or keys changed meanwhile: the verdict may be another one now.
+    if (current !== active) return this.#judge(current, text);
     const nowMs = this.#now();
     if (typeof verdict === 'string') {
       const result = this.#refuse(active, verdict);
-      // With newer keys the verdict could be another one, which `active` being outdated tells.
-      if (verdict !== 'keys_unavailable' && current === active) {
+      if (verdict !== 'keys_unavailable') {
         this.#failures.set(cacheKey, result, nowMs + MAX_FAILURE_CACHED_MS);
       }
       return result;
@@ -137,7 +135,7 @@ export class Authenticator {
     const result: AuthenticationResult = { ok: true, identity };
     active.series.accepted.add();
     const untilMs = Math.min(Math.floor(verdict.endsAtSeconds) * 1000, nowMs + MAX_CACHED_MS);
-    if (current === active) this.#verified.set(cacheKey, result, untilMs);
+    this.#verified.set(cacheKey, result, untilMs);
     return result;
   }
 
@@ -153,12 +151,12 @@ export class Authenticator {
   }
 
   async #decideBy(provider: CompiledProvider, token: UnverifiedToken): Promise<Verified | FailureKind> {
-    const { config, ring, uri } = provider;
-    if (uri === null) return verifyToken(token, config, ring ?? EMPTY_RING, this.#now());
+    const { config, keys } = provider;
+    if (typeof keys !== 'string') return verifyToken(token, config, keys, this.#now());
     if (!config.algorithms.includes(token.algorithm)) return 'unsupported_algorithm';
-    if (!this.#mayVerify(uri, token)) await this.#jwks.refresh(uri);
-    const keys = this.#jwks.ring(uri);
-    return keys === undefined ? 'keys_unavailable' : verifyToken(token, config, keys, this.#now());
+    if (!this.#mayVerify(keys, token)) await this.#jwks.refresh(keys);
+    const ring = this.#jwks.ring(keys);
+    return ring === undefined ? 'keys_unavailable' : verifyToken(token, config, ring, this.#now());
   }
 
   /** Without a key for the token, newer keys are asked for: one may have been added since. */
@@ -170,7 +168,7 @@ export class Authenticator {
   #keysChanged(uri: string): void {
     this.#active = new Map(
       [...this.#active].map(([id, active]) => {
-        const affected = active.compiled.providers.some((provider) => provider.uri === uri);
+        const affected = active.compiled.providers.some(({ keys }) => keys === uri);
         return [id, affected ? { ...active, version: ++this.#lastVersion } : active];
       }),
     );
@@ -185,8 +183,6 @@ export class Authenticator {
     return failed(kind);
   }
 }
-
-const EMPTY_RING = { find: () => [] };
 
 interface Active {
   readonly compiled: CompiledAuthentication;

@@ -8,7 +8,10 @@ export interface Identity {
   claim(name: string): string | undefined;
 }
 
-/** Why a request is not authenticated: becomes 401 with `WWW-Authenticate` (RFC 6750 §3). */
+/**
+ * Why a request is not authenticated: becomes 401 with `WWW-Authenticate` (RFC 6750 §3), or 503 with `Retry-After` for
+ * `keys_unavailable`, where the gateway cannot tell good tokens from bad ones (see `statusOf`).
+ */
 export interface AuthenticationFailure {
   readonly error: 'missing_token' | 'invalid_token' | 'keys_unavailable';
   /** For the client and the access log; never contains the token or a part of it. */

@@ -29,12 +29,15 @@ export class JwksClient {
     return this.#rings.get(uri);
   }
 
-  /** Forgets the keys of URIs that left the configuration. */
+  /** Forgets the keys of URIs that left the configuration; whoever waits for such a one waits no longer. */
   keepOnly(uris: ReadonlySet<string>): void {
-    for (const map of [this.#rings, this.#refreshes]) {
-      for (const uri of map.keys()) {
-        if (!uris.has(uri)) map.delete(uri);
-      }
+    for (const uri of this.#rings.keys()) {
+      if (!uris.has(uri)) this.#rings.delete(uri);
+    }
+    for (const uri of this.#refreshes.keys()) {
+      if (uris.has(uri)) continue;
+      this.#refreshed(uri, 0);
+      this.#refreshes.delete(uri);
     }
   }
 

@@ -18,9 +18,8 @@ export interface CompiledAuthentication {
 
 export interface CompiledProvider {
   readonly config: JwtProvider;
-  /** `null` for a JWKS URI: its keys come later and change. */
-  readonly ring: KeyRing | null;
-  readonly uri: string | null;
+  /** The keys themselves, or the JWKS URI whose keys come later and change. */
+  readonly keys: KeyRing | string;
 }
 
 export function compileAuthentication(
@@ -54,11 +53,11 @@ function compileProvider(config: JwtProvider): CompiledProvider {
   const { keys } = config;
   switch (keys.type) {
     case 'Secret':
-      return { config, ring: secretRing(keys.secretBase64.reveal()), uri: null };
+      return { config, keys: secretRing(keys.secretBase64.reveal()) };
     case 'Jwks':
-      return { config, ring: jwksRing(keys.json.reveal(), true) ?? NO_KEYS, uri: null };
+      return { config, keys: jwksRing(keys.json.reveal(), true) ?? NO_KEYS };
     case 'JwksUri':
-      return { config, ring: null, uri: keys.uri };
+      return { config, keys: keys.uri };
   }
 }
 
