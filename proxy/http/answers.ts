@@ -40,6 +40,9 @@ const table = {
 
 export type Reason = keyof typeof table;
 
+/** For the documentation's test: none may be missing there. */
+export const REASONS = Object.keys(table) as readonly Reason[];
+
 /** A whole answer of the gateway, ready to be sent by whatever HTTP version. */
 export interface Answer {
   /** `null` where the answer is no refusal. */

@@ -141,6 +141,9 @@ const BY_CODE: Readonly<Record<string, readonly [FailureCode, Phrase]>> = {
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['invalid_response', 'the response body is not as long as it says'],
 };
 
+/** The codes that have words of their own. For the documentation's test: none may be missing there. */
+export const ERROR_CODES: readonly string[] = Object.keys(BY_CODE);
+
 /** Node wraps a failure to reach several addresses, undici the error of the socket below. */
 function rootCause(error: unknown): ErrorLike {
   let current = error;
