@@ -17,6 +17,7 @@ import { Input } from './input.ts';
 import { Output } from './output.ts';
 import { ResponseWriter } from './response-writer.ts';
 import type { HttpServices } from './services.ts';
+import { offersWebSocket } from './upgrade.ts';
 
 const STAGE = {
   /** Between requests, or in the middle of a head. */
@@ -316,8 +317,8 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
     return this.#head.chunked ? -1 : Math.max(0, this.#head.contentLength);
   }
 
-  get upgrade(): string {
-    return this.#head.connectionUpgrade ? (this.#head.upgrade ?? '').toLowerCase() : '';
+  get webSocket(): boolean {
+    return this.#head.connectionUpgrade && offersWebSocket(this.#head.upgrade ?? '');
   }
 
   get blocked(): boolean {
@@ -345,6 +346,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   }
 
   readBody(): void {
+    if (!this.#bodyWanted) this.#sinceMs = 0;
     this.#bodyWanted = true;
     if (this.#input.buffer !== null) this.#process();
     else this.#settleReading();
@@ -414,7 +416,8 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
 
   /** A reset, since an orderly close would make a body that ends with the connection look complete. */
   #reset(): void {
-    if (this.#client.scheme === 'http') this.#socket.resetAndDestroy();
+    // Not after our FIN: a reset cannot follow it.
+    if (this.#client.scheme === 'http' && !this.#socket.writableEnded) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
 

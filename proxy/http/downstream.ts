@@ -21,8 +21,8 @@ export interface ExchangeDownstream {
   readonly bodyPending: boolean;
   /** Bytes of the request body as far as they are announced: -1 when that is not known, 0 when there is none. */
   readonly announcedBodyBytes: number;
-  /** What the client asks to upgrade to, lower case; empty when it does not. */
-  readonly upgrade: string;
+  /** Whether the client asks for a WebSocket. Other upgrades are not served: those requests are plain HTTP. */
+  readonly webSocket: boolean;
   /** Whether the socket asked to wait: `onDownstreamDrain` follows. */
   readonly blocked: boolean;
   /** Bytes received from and sent to the client for this exchange. */

@@ -90,7 +90,7 @@ export class Exchange {
 
   start(): void {
     const { table } = this.state;
-    const { request, upgrade } = this.downstream;
+    const { request } = this.downstream;
     const listener = table.listenerFor(this.#arrival.port, request.host, this.#arrival.sni);
     if (listener === null) {
       this.refuse(answerFor('no_route'));
@@ -118,7 +118,7 @@ export class Exchange {
       this.#answer(emptyAnswer(204, linesOf(rule.cors.preflight(request))));
       return;
     }
-    if (upgrade === 'websocket') {
+    if (this.downstream.webSocket) {
       this.webSocket = true;
       const problem = handshakeProblem(request, this.downstream.bodyPending);
       if (problem !== null) {

@@ -196,6 +196,7 @@ export class Relay implements UpstreamReceiver {
   }
 
   onDrain(): void {
+    this.#waitingSinceMs = 0;
     if (!this.#requestComplete) this.#exchange.downstream.readBody();
   }
 
@@ -427,11 +428,17 @@ export class Relay implements UpstreamReceiver {
       if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
       if (overdue(nowMs - this.#waitingSinceMs, connections.responseHeaderTimeoutMs))
         this.expire('backend_timeout');
-    } else if (stage === STAGE.responding && !this.#exchange.downstream.blocked) {
+    } else if (this.#isStalled(stage)) {
       if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
       if (overdue(nowMs - this.#waitingSinceMs, connections.streamIdleTimeoutMs))
         this.expire('backend_timeout');
     }
+  }
+
+  /** Whether it is the backend's turn to send its response, or to take the request, in the middle of it. */
+  #isStalled(stage: number): boolean {
+    if (stage === STAGE.responding) return !this.#exchange.downstream.blocked;
+    return stage === STAGE.waiting && this.#connection!.output.blocked;
   }
 
   #startMirrors(): void {

@@ -23,3 +23,11 @@ export function verifyUpgrade(request: RequestView, head: ResponseHead): string 
   if (head.get('sec-websocket-accept') !== wsAcceptKey(key)) return 'websocket_accept_mismatch';
   return null;
 }
+
+/** Whether WebSocket is among the protocols of an Upgrade field. */
+export function offersWebSocket(upgrade: string): boolean {
+  const protocols = upgrade.toLowerCase();
+  return (
+    protocols === 'websocket' || protocols.split(',').some((protocol) => protocol.trim() === 'websocket')
+  );
+}

@@ -29,7 +29,7 @@ export class UpgradedConnection implements ConnectionEntry {
   readonly #record: AccessRecord | null;
   readonly #splice: Splice;
 
-  constructor(exchange: Exchange, endpoint: Endpoint, open: (onClose: () => void) => Splice) {
+  constructor(exchange: Exchange, endpoint: Endpoint, open: (onClose: (splice: Splice) => void) => Splice) {
     const { services, downstream } = exchange;
     this.id = downstream.id;
     this.port = exchange.port;
@@ -49,7 +49,7 @@ export class UpgradedConnection implements ConnectionEntry {
       lifetimeMs > 0 ? services.clock.after(lifetimeMs, () => this.close('lifetime')) : null;
     this.#series?.webSockets.add(1);
     services.registry.add(this);
-    this.#splice = open(() => this.#closed());
+    this.#splice = open((splice) => this.#closed(splice));
   }
 
   get pool(): string {
@@ -70,8 +70,8 @@ export class UpgradedConnection implements ConnectionEntry {
     else this.#splice.close(SERVICE_RESTART, 'please reconnect');
   }
 
-  /** The client's socket is gone: its slots come back now. */
-  #closed(): void {
+  /** The client's socket is gone: its slots come back now. It may be gone before the constructor returns. */
+  #closed({ bytesIn, bytesOut, end }: Splice): void {
     const services = this.#services;
     this.#admitted?.release();
     this.#cancelLifetime?.();
@@ -79,13 +79,12 @@ export class UpgradedConnection implements ConnectionEntry {
     services.registry.remove(this);
     if (this.#series !== null) {
       this.#series.webSockets.add(-1);
-      this.#series.bytesIn.add(this.bytesIn);
-      this.#series.bytesOut.add(this.bytesOut);
+      this.#series.bytesIn.add(bytesIn);
+      this.#series.bytesOut.add(bytesOut);
     }
     if (this.#record !== null) {
-      const { bytesIn, bytesOut } = this;
       const durationMs = performance.now() - this.openedAtMs;
-      services.accessLog.write({ ...this.#record, durationMs, bytesIn, bytesOut, reason: this.#splice.end });
+      services.accessLog.write({ ...this.#record, durationMs, bytesIn, bytesOut, reason: end });
     }
   }
 }
