@@ -24,11 +24,6 @@ export interface Example {
  * of stopping is ours: the gateway first, and then what it leads to.
  */
 export async function runExample({ folder, backends, url, advice }: Example): Promise<void> {
-  const gateway = fork(
-    new URL('../cli/main.ts', import.meta.url),
-    ['run', '-f', fileURLToPath(folder), ...process.argv.slice(2)],
-    { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-  );
   const started = backends.map(({ module, env }) =>
     fork(module, {
       detached: true,
@@ -36,31 +31,48 @@ export async function runExample({ folder, backends, url, advice }: Example): Pr
       env: { ...process.env, ...env },
     }),
   );
-  const exits = [gateway, ...started].map((child) => once(child, 'exit') as Promise<[number | null]>);
+  const exits = started.map(exitOf);
+  await Promise.all(started.map((child, i) => Promise.race([once(child, 'message'), exits[i]])));
+  if (started.some(({ exitCode }) => exitCode !== null)) {
+    console.error('A backend of the example did not start. Does the example run already?');
+    process.exitCode = 1;
+    for (const child of started) child.kill('SIGTERM');
+    return;
+  }
 
+  const gateway = fork(
+    new URL('../cli/main.ts', import.meta.url),
+    ['run', '-f', fileURLToPath(folder), ...process.argv.slice(2)],
+    { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+  );
   let stopping = false;
-  const stop = (child: ChildProcess): void => {
+  const stop = (): void => {
     stopping = true;
-    child.kill('SIGTERM');
+    gateway.kill('SIGTERM');
   };
   // The gateway drains on the first signal and goes at once on the second.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(gateway));
-  void exits[0]!.then(([code]) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+  const gatewayExit = exitOf(gateway).then((code) => {
     if (!stopping) process.exitCode = code || 1;
-    for (const backend of started) stop(backend);
+    stopping = true;
+    for (const child of started) child.kill('SIGTERM');
   });
-  for (const exit of exits.slice(1)) {
-    void exit.then(([code]) => {
+  for (const exit of exits) {
+    void exit.then((code) => {
       if (stopping) return;
-      console.error(`A backend of the example ended with code ${code}. Does it run already?`);
+      console.error(`A backend of the example ended with code ${code}.`);
       process.exitCode = 1;
-      stop(gateway);
+      stop();
     });
   }
 
   while (!stopping && !(await isUp(url))) await delay(POLL_MS);
   if (!stopping) print(advice);
-  await Promise.all(exits);
+  await Promise.all([gatewayExit, ...exits]);
+}
+
+function exitOf(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve) => child.on('exit', resolve));
 }
 
 function isUp(url: string): Promise<boolean> {

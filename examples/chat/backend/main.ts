@@ -25,5 +25,8 @@ console.log(`The chat backend listens on port ${backend.port}`);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void backend.close().then(() => process.exit(0)));
 }
-// Started by another process, it goes when that one goes, however that comes about.
-if (process.connected) process.once('disconnect', () => void backend.close().then(() => process.exit(0)));
+// Started by another process, it says when it is ready, and goes when that one goes, however that comes about.
+if (process.connected) {
+  process.send?.('ready');
+  process.once('disconnect', () => void backend.close().then(() => process.exit(0)));
+}

@@ -15,5 +15,8 @@ console.log(`The hub listens on port ${hub.port}`);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void hub.close().then(() => process.exit(0)));
 }
-// Started by another process, it goes when that one goes, however that comes about.
-if (process.connected) process.once('disconnect', () => void hub.close().then(() => process.exit(0)));
+// Started by another process, it says when it is ready, and goes when that one goes, however that comes about.
+if (process.connected) {
+  process.send?.('ready');
+  process.once('disconnect', () => void hub.close().then(() => process.exit(0)));
+}
