@@ -3,7 +3,7 @@ import type { CloseReason } from '../connections/registry.ts';
 import { type Answer, http1Refusal, type Reason, reasonOfCodecStatus } from './answers.ts';
 import { ClientSide } from './client-side.ts';
 import { NEVER } from './clock.ts';
-import { type BodyReader, bodyReader } from './codec/body.ts';
+import type { BodyReader } from './codec/body.ts';
 import type { HeaderPlan } from './codec/edit.ts';
 import { RequestHead, type ResponseHead } from './codec/head.ts';
 import { normalizePath } from './codec/path.ts';
@@ -15,6 +15,7 @@ import { ExchangeEntry } from './exchange-entry.ts';
 import { Http1Request } from './http1-request.ts';
 import { Input } from './input.ts';
 import { Output } from './output.ts';
+import { RequestBody } from './request-body.ts';
 import { ResponseWriter } from './response-writer.ts';
 import type { HttpServices } from './services.ts';
 import { offersWebSocket } from './upgrade.ts';
@@ -30,8 +31,6 @@ const STAGE = {
   closed: 4,
 } as const;
 
-/** How much of an unwanted request body is read away to keep a connection. */
-const MAX_DISCARDED_BYTES = 65_536;
 /** How long, and how many bytes of, a client is listened to after the last answer (RFC 9112 §9.6). */
 const LINGER_MS = 2000;
 const MAX_LINGER_BYTES = 1_048_576;
@@ -70,10 +69,8 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   #headBegun = false;
   #request: Http1Request | null = null;
   #exchange: Exchange | null = null;
-  #requestBody: BodyReader | null = null;
-  #bodyWanted = false;
-  #continueSent = false;
-  #discarded = 0;
+  readonly #body = new RequestBody(this.#head);
+  #lingeredBytes = 0;
 
   /** Of the answer in progress. */
   #responded = false;
@@ -109,8 +106,8 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
 
   readonly #onData = (chunk: Buffer): void => {
     if (this.#stage >= STAGE.lingering) {
-      this.#discarded += chunk.length;
-      if (this.#discarded > MAX_LINGER_BYTES) this.#socket.destroy();
+      this.#lingeredBytes += chunk.length;
+      if (this.#lingeredBytes > MAX_LINGER_BYTES) this.#socket.destroy();
       return;
     }
     this.#input.append(chunk);
@@ -170,7 +167,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
       case STAGE.head:
         return this.#readHead();
       case STAGE.exchange:
-        return this.bodyPending && this.#bodyWanted && this.#readBodyBytes();
+        return this.#body.pending && this.#body.wanted && this.#readBodyBytes();
       case STAGE.discarding:
         return this.#discardBodyBytes();
       default:
@@ -213,11 +210,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
     const client = this.#client;
     client.begin(head.authority, settings);
     this.#request = new Http1Request(head, client.scheme, client.host, path, client.clientAddress(head));
-    this.#requestBody =
-      head.framing === 'none' ? null : bodyReader(head.framing, Math.max(0, head.contentLength));
-    this.#bodyWanted = false;
-    this.#continueSent = false;
-    this.#discarded = 0;
+    this.#body.begin();
     this.#responded = false;
     this.#closing = !head.persistent || owner.draining;
     this.#sinceMs = 0;
@@ -233,24 +226,24 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   }
 
   #readBodyBytes(): boolean {
-    const body = this.#requestBody!;
+    const body = this.#body;
     const buffer = this.#input.buffer!;
     const exchange = this.#exchange!;
     const start = this.#input.position;
-    const end = body.push(buffer, start, buffer.length);
+    const end = body.take(buffer, start);
     this.#sinceMs = 0;
     if (end < 0) {
       this.#failBody('bad_request');
       return false;
     }
     const { maxRequestBodyBytes } = this.#state.settings.limits;
-    if (maxRequestBodyBytes > 0 && body.payloadBytes > maxRequestBodyBytes) {
+    if (maxRequestBodyBytes > 0 && body.receivedBytes > maxRequestBodyBytes) {
       this.#failBody('body_too_large');
       return false;
     }
     this.#input.advance(end - start);
     exchange.onRequestBody(buffer, start, end);
-    if (body.done && !exchange.finished) exchange.onRequestEnd();
+    if (!body.pending && !exchange.finished) exchange.onRequestEnd();
     if (!exchange.finished) exchange.onRequestBatchEnd();
     return true;
   }
@@ -263,18 +256,14 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   }
 
   #discardBodyBytes(): boolean {
-    const body = this.#requestBody!;
-    const buffer = this.#input.buffer!;
-    const start = this.#input.position;
-    const end = body.push(buffer, start, buffer.length);
+    const { buffer, position } = this.#input;
+    const end = this.#body.discard(buffer!, position);
     if (end < 0) {
       this.#linger();
       return false;
     }
-    this.#discarded += end - start;
-    this.#input.advance(end - start);
-    if (body.done) this.#nextRequest();
-    else if (this.#discarded > MAX_DISCARDED_BYTES) this.#linger();
+    this.#input.advance(end - position);
+    if (!this.#body.pending) this.#nextRequest();
     return true;
   }
 
@@ -289,7 +278,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   }
 
   #mustWait(): boolean {
-    if (this.bodyPending) return !this.#bodyWanted;
+    if (this.bodyPending) return !this.#body.wanted;
     const { maxPipelinedRequests, maxRequestHeaderBytes } = this.#state.settings.limits;
     if (this.#input.unused > maxRequestHeaderBytes) return true;
     return this.#input.countHeads(maxPipelinedRequests) >= maxPipelinedRequests;
@@ -310,11 +299,11 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   }
 
   get bodyPending(): boolean {
-    return this.#requestBody !== null && !this.#requestBody.done;
+    return this.#body.pending;
   }
 
   get announcedBodyBytes(): number {
-    return this.#head.chunked ? -1 : Math.max(0, this.#head.contentLength);
+    return this.#body.announcedBytes;
   }
 
   get webSocket(): boolean {
@@ -346,30 +335,27 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   }
 
   readBody(): void {
-    if (!this.#bodyWanted) this.#sinceMs = 0;
-    this.#bodyWanted = true;
+    if (!this.#body.wanted) this.#sinceMs = 0;
+    this.#body.wanted = true;
     if (this.#input.buffer !== null) this.#process();
     else this.#settleReading();
   }
 
   pauseBody(): void {
-    this.#bodyWanted = false;
+    this.#body.wanted = false;
   }
 
   // --- ExchangeDownstream: the answer
 
   informational(head: ResponseHead, plan: HeaderPlan): void {
     if (this.#head.minorVersion === 0) return;
-    if (head.status === 100) {
-      if (!this.#head.expectsContinue || this.#continueSent) return;
-      this.#continueSent = true;
-    }
+    if (head.status === 100 && !this.#body.passContinue()) return;
     this.#output.text(writeResponseHead(head, plan, '', '', ''));
   }
 
   respond(head: ResponseHead, plan: HeaderPlan, lines: string, mayEndEarly: boolean): void {
     this.#responded = true;
-    this.#mindUnreadBody();
+    if (!this.#body.worthReading) this.#closing = true;
     const old = this.#head.minorVersion === 0;
     this.#closing = this.#writer.respond(head, plan, lines, old, this.#closing, mayEndEarly);
   }
@@ -384,7 +370,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
 
   answer(answer: Answer): void {
     this.#responded = true;
-    this.#mindUnreadBody();
+    if (!this.#body.worthReading) this.#closing = true;
     const { method, minorVersion } = this.#head;
     this.#writer.answer(answer, method === 'HEAD', minorVersion === 0, this.#closing);
   }
@@ -441,19 +427,9 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
 
   // --- Endings
 
-  /** An answer that comes before the request body was read: is the rest worth waiting for? */
-  #mindUnreadBody(): void {
-    if (!this.bodyPending) return;
-    const waits = this.#head.expectsContinue && !this.#continueSent;
-    const body = this.#requestBody!;
-    const left = this.announcedBodyBytes - body.payloadBytes;
-    // A client that waits for 100 may never send its body, and we could not tell it from the next request.
-    if (waits || this.announcedBodyBytes < 0 || left > MAX_DISCARDED_BYTES) this.#closing = true;
-  }
-
   #nextRequest(): void {
     this.#stage = STAGE.head;
-    this.#requestBody = null;
+    this.#body.clear();
     this.#request = null;
     this.#sinceMs = 0;
     if (this.#clientEnded && this.#input.buffer === null) this.#linger();
@@ -473,7 +449,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
     this.#stage = STAGE.lingering;
     this.#input.clear();
     this.#exchange = null;
-    this.#discarded = 0;
+    this.#lingeredBytes = 0;
     this.#sinceMs = 0;
     this.#socket.end();
     if (this.#clientEnded) this.#socket.destroySoon();
@@ -522,7 +498,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
         }
         break;
       case STAGE.exchange:
-        if (this.bodyPending && this.#bodyWanted && overdue(waitedMs, limits.requestBodyIdleTimeoutMs)) {
+        if (this.bodyPending && this.#body.wanted && overdue(waitedMs, limits.requestBodyIdleTimeoutMs)) {
           this.#failBody('request_timeout');
         } else this.#checkBlocked(nowMs);
         break;

@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'node:tls';
 import type { AuthenticationResult } from '../authentication/identity.ts';
 import type { ConnectionRegistry } from '../connections/registry.ts';
 import type { Admission, AdmissionKind } from '../firewall/firewall.ts';
@@ -35,11 +34,6 @@ export interface Admitter {
   ): Admission | Promise<Admission>;
 }
 
-export interface ConnectErrors {
-  upstreamTls(endpoint: Endpoint): ConnectionOptions;
-  describe(error: Error, endpoint: Endpoint): { readonly code: string; readonly words: string };
-}
-
 /** All of it lives as long as the worker. */
 export interface HttpServices {
   readonly clock: Clock;
@@ -49,7 +43,8 @@ export interface HttpServices {
   readonly upstreams: UpstreamPool;
   readonly registry: ConnectionRegistry;
   readonly splicer: Splicer;
-  readonly describeConnectError: ConnectErrors['describe'];
+  /** Why a connection could not be made: a code for metrics and logs. */
+  readonly describeConnectError: (error: Error, endpoint: Endpoint) => { readonly code: string };
   readonly accessLog: AccessLog;
   readonly metrics: HttpMetrics;
   /** Uniform in [0, 1). */

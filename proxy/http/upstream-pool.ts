@@ -1,5 +1,6 @@
-import type { ConnectionOptions } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import type { Endpoint } from '../pools/endpoint.ts';
+import { rememberSession } from '../pools/tls.ts';
 import { type Clock, NEVER } from './clock.ts';
 import { type ConnectionHome, UpstreamConnection } from './upstream-connection.ts';
 
@@ -32,6 +33,7 @@ export class UpstreamPool implements ConnectionHome {
   connect(endpoint: Endpoint): UpstreamConnection {
     const isTls = endpoint.pool.protocol === 'HTTPS';
     const connection = new UpstreamConnection(endpoint, this, isTls ? this.#tlsOptions(endpoint) : null);
+    if (isTls) rememberSession(endpoint, connection.socket as TLSSocket);
     let entry = this.#endpoints.get(endpoint);
     if (entry === undefined) {
       entry = { idle: [], all: new Set() };
