@@ -10,20 +10,29 @@ const root = dirname(import.meta.dirname);
 const node = process.execPath;
 
 /** Each layer is one run of the test runner; those with servers and browsers run a file at a time. */
-const LAYERS: Readonly<Record<string, { readonly files: readonly string[]; readonly concurrency: number }>> =
-  {
-    unit: {
-      files: [
-        '{bin,cli,operator,proxy,scripts,examples}/**/*.test.ts',
-        'test/codec/**/*.test.ts',
-        'test/golden/**/*.test.ts',
-      ],
-      concurrency: 2,
-    },
-    feature: { files: ['test/feature/**/*.test.ts', 'test/support/**/*.test.ts'], concurrency: 2 },
-    interop: { files: ['test/interop/**/*.test.ts'], concurrency: 1 },
-    docs: { files: ['test/docs/**/*.test.ts'], concurrency: 1 },
-  };
+const LAYERS: Readonly<
+  Record<
+    string,
+    { readonly files: readonly string[]; readonly concurrency: number; readonly timeoutMs: number }
+  >
+> = {
+  unit: {
+    files: [
+      '{bin,cli,operator,proxy,scripts,examples}/**/*.test.ts',
+      'test/codec/**/*.test.ts',
+      'test/golden/**/*.test.ts',
+    ],
+    concurrency: 2,
+    timeoutMs: 120_000,
+  },
+  feature: {
+    files: ['test/feature/**/*.test.ts', 'test/support/**/*.test.ts'],
+    concurrency: 2,
+    timeoutMs: 120_000,
+  },
+  interop: { files: ['test/interop/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
+  docs: { files: ['test/docs/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
+};
 
 const CHECKS: readonly (readonly [string, ...string[]])[] = [
   ['tsc', '--noEmit'],
@@ -46,24 +55,24 @@ if (wanted.length === 0 || wanted.includes('check')) {
     run([command, ...args].join(' ').replace(node, 'node'), command, args);
 }
 const files = wanted.filter((name) => name.endsWith('.test.ts'));
-if (files.length > 0) runTests('files', files, 1);
-for (const [layer, { files: patterns, concurrency }] of Object.entries(LAYERS)) {
+if (files.length > 0) runTests('files', files, 1, 600_000);
+for (const [layer, { files: patterns, concurrency, timeoutMs }] of Object.entries(LAYERS)) {
   if (wanted.length > 0 && !wanted.includes(layer)) continue;
   const found = globSync([...patterns], { cwd: root, exclude: ['**/node_modules/**'] }).sort();
-  if (found.length > 0) runTests(layer, found, concurrency);
+  if (found.length > 0) runTests(layer, found, concurrency, timeoutMs);
 }
 if (failed.length > 0) {
   console.error(`\nfailed: ${failed.join(', ')}`);
   process.exit(1);
 }
 
-function runTests(layer: string, found: readonly string[], concurrency: number): void {
+function runTests(layer: string, found: readonly string[], concurrency: number, timeoutMs: number): void {
   const reporter = process.env.CI === 'true' ? 'spec' : 'dot';
   run(`${layer} tests (${found.length} files)`, node, [
     '--test',
     `--test-concurrency=${concurrency}`,
     `--test-reporter=${reporter}`,
-    '--test-timeout=600000',
+    `--test-timeout=${timeoutMs}`,
     ...found,
   ]);
 }

@@ -1,13 +1,15 @@
 import type {
   Cors,
   Filters,
+  Header,
   HeaderModifier,
   Mirror,
   PathModifier,
   Redirect,
   Rewrite,
 } from '../../proxy/config/snapshot.ts';
-import type { EdgeGateway } from '../resources/index.ts';
+import { isEditable } from '../../proxy/http/codec/edit.ts';
+import type { EdgeGateway, FieldPath } from '../resources/index.ts';
 import { withDefaults } from '../resources/index.ts';
 
 type Route = NonNullable<EdgeGateway['spec']['routes']>[number];
@@ -21,10 +23,14 @@ type WrittenPath = NonNullable<WrittenRewrite['path']>;
 
 const FILTER = 'EdgeGateway.spec.routes[].filters[]';
 
+/** Told of a field that no filter may change; the path leads to the entry from the list of filters. */
+export type OnUneditable = (path: FieldPath, name: string) => void;
+
 /** The filters of a route; each kind but mirroring occurs once at most. `resolve` finds the pool of a mirror. */
 export function compileFilters(
   written: readonly WrittenFilter[],
   resolve: (pool: string, filter: number) => string | null,
+  onUneditable: OnUneditable,
 ): Filters {
   let filters: Filters = {
     requestHeaders: null,
@@ -44,9 +50,23 @@ export function compileFilters(
       cors,
     } = filter;
     if (requestHeaderModifier)
-      filters = { ...filters, requestHeaders: compileModifier(requestHeaderModifier) };
+      filters = {
+        ...filters,
+        requestHeaders: compileModifier(
+          requestHeaderModifier,
+          [index, 'requestHeaderModifier'],
+          onUneditable,
+        ),
+      };
     if (responseHeaderModifier)
-      filters = { ...filters, responseHeaders: compileModifier(responseHeaderModifier) };
+      filters = {
+        ...filters,
+        responseHeaders: compileModifier(
+          responseHeaderModifier,
+          [index, 'responseHeaderModifier'],
+          onUneditable,
+        ),
+      };
     if (requestRedirect) filters = { ...filters, redirect: compileRedirect(requestRedirect) };
     if (urlRewrite) filters = { ...filters, rewrite: compileRewrite(urlRewrite) };
     if (requestMirror) {
@@ -58,11 +78,26 @@ export function compileFilters(
   return filters;
 }
 
-export function compileModifier({ set = [], add = [], remove = [] }: WrittenModifier): HeaderModifier {
+/** What no filter may change is left out: the gateway sets the host and what frames messages itself. */
+export function compileModifier(
+  { set = [], add = [], remove = [] }: WrittenModifier,
+  path: FieldPath,
+  onUneditable: OnUneditable,
+): HeaderModifier {
+  const editable = (name: string, list: 'set' | 'add' | 'remove', index: number): boolean => {
+    if (isEditable(name.toLowerCase())) return true;
+    onUneditable([...path, list, index], name);
+    return false;
+  };
+  const headers = (list: 'set' | 'add', written: readonly Header[]): Header[] =>
+    written
+      .filter(({ name }, index) => editable(name, list, index))
+      .map(({ name, value }) => ({ name, value }));
+  const removed = remove.filter((name, index) => editable(name, 'remove', index));
   return {
-    set: set.map(({ name, value }) => ({ name, value })),
-    add: add.map(({ name, value }) => ({ name, value })),
-    remove: [...new Set(remove.map((name) => name.toLowerCase()))].sort(),
+    set: headers('set', set),
+    add: headers('add', add),
+    remove: [...new Set(removed.map((name) => name.toLowerCase()))].sort(),
   };
 }
 

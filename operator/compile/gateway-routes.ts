@@ -3,7 +3,7 @@ import type { EdgeGateway, FieldPath } from '../resources/index.ts';
 import { describeValue, withDefaults } from '../resources/index.ts';
 import { accessControl, bothAllow } from './access-control.ts';
 import { compileAuthentication } from './authentications.ts';
-import { compileFilters, compileModifier, compileRewrite } from './filters.ts';
+import { compileFilters, compileModifier, compileRewrite, type OnUneditable } from './filters.ts';
 import type { UsableListener } from './listeners.ts';
 import { compileMatches } from './matches.ts';
 import { type GatewayResource, type Objects, objectId } from './objects.ts';
@@ -93,13 +93,16 @@ function compileAction(
   context: GatewayContext,
 ): RouteModel['action'] {
   const { gateway } = context;
-  const filters = compileFilters(route.filters ?? [], (pool, filter) =>
-    resolvePool(
-      pool,
-      [...path, 'filters', filter, 'requestMirror', 'backend', 'pool'],
-      'nothing is mirrored',
-      context,
-    ),
+  const filters = compileFilters(
+    route.filters ?? [],
+    (pool, filter) =>
+      resolvePool(
+        pool,
+        [...path, 'filters', filter, 'requestMirror', 'backend', 'pool'],
+        'nothing is mirrored',
+        context,
+      ),
+    reportUneditable([...path, 'filters'], context),
   );
   const timeouts = withDefaults(`${ROUTE}.timeouts`, route.timeouts);
   return {
@@ -152,14 +155,39 @@ function compileBackend(written: WrittenBackend, path: FieldPath, context: Gatew
     responseHeaders: null,
     rewrite: null,
   };
-  for (const { requestHeaderModifier, responseHeaderModifier, urlRewrite } of filters) {
+  const onUneditable = reportUneditable([...path, 'filters'], context);
+  for (const [index, { requestHeaderModifier, responseHeaderModifier, urlRewrite }] of filters.entries()) {
     if (requestHeaderModifier)
-      backend = { ...backend, requestHeaders: compileModifier(requestHeaderModifier) };
+      backend = {
+        ...backend,
+        requestHeaders: compileModifier(
+          requestHeaderModifier,
+          [index, 'requestHeaderModifier'],
+          onUneditable,
+        ),
+      };
     if (responseHeaderModifier)
-      backend = { ...backend, responseHeaders: compileModifier(responseHeaderModifier) };
+      backend = {
+        ...backend,
+        responseHeaders: compileModifier(
+          responseHeaderModifier,
+          [index, 'responseHeaderModifier'],
+          onUneditable,
+        ),
+      };
     if (urlRewrite) backend = { ...backend, rewrite: compileRewrite(urlRewrite) };
   }
   return { pool, weight, ...backend };
+}
+
+function reportUneditable(filters: FieldPath, { gateway, report }: GatewayContext): OnUneditable {
+  return (path, name) =>
+    report.error(gateway, [...filters, ...path], 'UnsupportedValue', {
+      message: 'this change is left out',
+      found: `the header field ${describeValue(name)}`,
+      expected:
+        'one that a filter may change: a URLRewrite changes the host, and framing is up to the gateway',
+    });
 }
 
 /** The id of a pool that can serve an HTTP route, or `null`. */

@@ -199,7 +199,7 @@ export interface Header {
    */
   name: string;
   /**
-   * The value of the header field. A text without control characters of up to 4096 characters.
+   * The value of the header field. A text of printable ASCII, spaces and tabs of up to 4096 characters.
    */
   value: string;
 }
