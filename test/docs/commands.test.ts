@@ -32,7 +32,11 @@ for (const page of guidePages()) {
 test('no command of the documentation needs the network, or installs anything', () => {
   for (const page of guidePages()) {
     for (const { text, line } of page.blocks.filter(isRun)) {
-      assert.doesNotMatch(text, /\b(sudo|apt|npx|npm (ci|install|i)|git clone|brew)\b/, `${page.path}:${line}`);
+      assert.doesNotMatch(
+        text,
+        /\b(sudo|apt|npx|npm (ci|install|i)|git clone|brew)\b/,
+        `${page.path}:${line}`,
+      );
       for (const [url] of text.matchAll(/https?:\/\/[^\s'"]+/g)) {
         assert.match(url, /^https?:\/\/(localhost|127\.0\.0\.1)\b/, `${page.path}:${line}`);
       }
@@ -170,7 +174,9 @@ async function expectFreePorts(page: Page): Promise<void> {
     const server = createServer();
     server.listen({ port, host: '127.0.0.1', exclusive: true });
     await once(server, 'listening').catch(() =>
-      assert.fail(`${page.path} uses port ${port}, which another program has at the moment: end that one first`),
+      assert.fail(
+        `${page.path} uses port ${port}, which another program has at the moment: end that one first`,
+      ),
     );
     server.close();
     await once(server, 'close');

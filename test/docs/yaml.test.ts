@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { parse, stringify } from 'yaml';
-import { run } from '../support/processes.ts';
-import { type Block, guidePages, type Page, root } from './markdown.ts';
+import { compile } from '../../operator/compile/index.ts';
+import { FileSource } from '../../operator/sources/index.ts';
+import { type Block, guidePages, type Page } from './markdown.ts';
 
 /** The least that an object of each kind needs, for parts of its `spec` to be put into. */
 const LEAST: Readonly<Record<string, Record<string, unknown>>> = {
@@ -16,7 +17,9 @@ const LEAST: Readonly<Record<string, Record<string, unknown>>> = {
 };
 
 for (const page of guidePages()) {
-  const blocks = page.blocks.filter(({ language, directive }) => language === 'yaml' && !directive.startsWith('not run, '));
+  const blocks = page.blocks.filter(
+    ({ language, directive }) => language === 'yaml' && !directive.startsWith('not run, '),
+  );
   if (blocks.length === 0) continue;
   test(`the configuration in ${page.path} is valid`, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-docs-'));
@@ -62,21 +65,18 @@ const REFERENCES = new Set([
   'TargetNotFound',
 ]);
 
+/** What `sluice validate` does, within this process. */
 async function expectValid(page: Page, path: string): Promise<void> {
-  const { output } = await run(process.execPath, [
-    join(root, 'cli/main.ts'),
-    'validate',
-    '-f',
-    path,
-    '-o',
-    'json',
-  ]);
-  const { diagnostics } = JSON.parse(output) as {
-    diagnostics: { severity: string; code: string; field: string; message: string }[];
-  };
+  const state = await new FileSource([path]).load();
+  const { diagnostics } = compile({ resources: state.resources, now: Date.now() });
   const part = /line-(\d+)\.yaml$/.exec(path)?.[1];
-  const wrong = diagnostics.filter(
+  const wrong = [...state.diagnostics, ...diagnostics].filter(
     ({ severity, code }) => severity === 'error' && (part === undefined || !REFERENCES.has(code)),
   );
-  assert.deepEqual(wrong, [], `${page.path}${part === undefined ? '' : `:${part}`}`);
+  assert.deepEqual(
+    wrong.map(({ code, field, message }) => `${code} ${field}: ${message}`),
+    [],
+    `${page.path}${part === undefined ? '' : `:${part}`}`,
+  );
+  assert.ok(state.resources.length > 0, `${page.path}: no objects`);
 }

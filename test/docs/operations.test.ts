@@ -1,0 +1,107 @@
+/** The tables of metrics, of fields of the access log, and of admin endpoints, held against a running gateway. */
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import { after, before, test } from 'node:test';
+import { backendPool, edgeGateway, Gateway, ruleList } from '../support/gateway.ts';
+import { closed, listening } from '../support/listening.ts';
+import { freePort } from '../support/ports.ts';
+import { until } from '../support/until.ts';
+import { readPage } from './markdown.ts';
+
+const page = readPage('docs/operations.md');
+
+let backend: Server;
+let gateway: Gateway;
+let port: number;
+
+before(async () => {
+  backend = createServer((_, response) => response.end('ok'));
+  port = await freePort();
+  gateway = await Gateway.start([
+    edgeGateway({
+      accessLog: { mode: 'All' },
+      listeners: [{ name: 'web', protocol: 'HTTP', port }],
+      routes: [
+        { name: 'all', match: { paths: [{ value: '/all' }] }, backend: { pool: 'backend' } },
+        { name: 'down', match: { paths: [{ value: '/down' }] }, backend: { pool: 'down' } },
+      ],
+    }),
+    backendPool('backend', {
+      targets: [{ ip: '127.0.0.1', port: await listening(backend) }],
+      probe: {},
+    }),
+    backendPool('down', { targets: [{ fqdn: 'localhost', port: await freePort() }] }),
+    ruleList({ countRequests: true, clientConnectionCountRules: [{ type: 'ThrottleByClientIpRule' }] }),
+  ]);
+  for (const path of ['/all', '/down', '/nowhere']) await fetch(`http://127.0.0.1:${port}${path}`);
+});
+after(async () => {
+  await gateway.stop();
+  await closed(backend);
+});
+
+/** The rows of the table whose first column is headed so; cells without back-ticks. */
+function tableOf(head: string): string[][] {
+  const lines = page.text.split('\n');
+  const start = lines.findIndex((line) => line.startsWith(`| ${head} |`));
+  assert.notEqual(start, -1, `no table of ${head}`);
+  const rows: string[][] = [];
+  for (let i = start + 2; lines[i]?.startsWith('|'); i++) {
+    rows.push(
+      lines[i]!.split('|')
+        .slice(1, -1)
+        .map((cell) => cell.replaceAll('`', '').trim()),
+    );
+  }
+  return rows;
+}
+
+interface Family {
+  readonly name: string;
+  readonly type: string;
+  /** `null` where the gateway shows no series yet. */
+  readonly labels: string | null;
+}
+
+function familiesOf(exposition: string): Family[] {
+  return [...exposition.matchAll(/^# TYPE (\S+) (\w+)$/gm)].map(([, name, type]) => {
+    const series = new RegExp(`^${name}(?:_bucket|_sum)?(?:\\{(.*)\\})? `, 'm').exec(exposition);
+    const labels = [...(series?.[1] ?? '').matchAll(/(\w+)="/g)]
+      .map(([, label]) => label!)
+      .filter((label) => label !== 'le');
+    return { name: name!, type: type!, labels: series === null ? null : labels.join(', ') };
+  });
+}
+
+test('the table of metrics is what the gateway shows', async () => {
+  const families = familiesOf(await (await fetch(`${gateway.adminUrl}/metrics`)).text());
+  const described = new Map(tableOf('metric').map(([name, type, labels]) => [name!, { type, labels }]));
+  assert.deepEqual([...described.keys()].sort(), families.map(({ name }) => name).sort());
+  for (const { name, type, labels } of families) {
+    assert.equal(described.get(name)!.type, type, name);
+    if (labels !== null) assert.equal(described.get(name)!.labels, labels, name);
+  }
+  const withSeries = families.filter(({ labels }) => labels !== null);
+  assert.ok(withSeries.length > families.length / 2, 'too few metrics have series for this to mean much');
+});
+
+test('the table of fields is what the access log has', async () => {
+  const lines = (): Record<string, unknown>[] =>
+    gateway.process.output
+      .split('\n')
+      .filter((line) => line.startsWith('{"log":"access"'))
+      .map((line) => JSON.parse(line));
+  const all = await until('three lines of the access log', () => (lines().length >= 3 ? lines() : null));
+  const described = tableOf('field').flatMap(([names]) => names!.split(', '));
+  for (const line of all) assert.deepEqual(Object.keys(line), described);
+});
+
+test('the table of admin endpoints is what the gateway serves', async () => {
+  const paths = tableOf('path').map(([path]) => path!);
+  for (const path of paths) assert.equal((await fetch(gateway.adminUrl + path)).status, 200, path);
+  const { error } = (await (await fetch(`${gateway.adminUrl}/nowhere`)).json()) as {
+    error: { message: string };
+  };
+  const known = error.message.match(/\/\w*/g)!;
+  assert.deepEqual(paths.map((path) => path.split('?')[0]).sort(), known.sort());
+});
