@@ -43,10 +43,10 @@ describe('limits under load', () => {
   let backendPort: number;
   let targets: string[];
 
-  const options = (accessLog: 'None' | 'All'): FrontOptions => ({
+  const options = (tcpKeepAliveSeconds: number): FrontOptions => ({
     gateway: {
       workers: WORKERS,
-      accessLog: { mode: accessLog },
+      tcpKeepAliveSeconds,
       webSocket: { idleTimeoutSeconds: 3, halfCloseTimeoutSeconds: 1 },
       authentication: {
         jwt: {
@@ -62,7 +62,7 @@ describe('limits under load', () => {
   before(async () => {
     backendPort = await listening(backend.http);
     port = await freePort();
-    gateway = await Gateway.start(resourcesFor(port, null, [backendPort], options('None')));
+    gateway = await Gateway.start(resourcesFor(port, null, [backendPort], options(60)));
     // Several tokens: it is the user that counts.
     const key = new TextEncoder().encode(SIGNING_KEY);
     const token = (id: number): Promise<string> =>
@@ -142,9 +142,7 @@ describe('limits under load', () => {
       if (way === 'backend killed') backend.kill();
       const reloads = served();
       if (way.includes('reload')) {
-        await gateway.apply(
-          resourcesFor(port, null, [backendPort], options(round % 2 === 0 ? 'All' : 'None')),
-        );
+        await gateway.apply(resourcesFor(port, null, [backendPort], options(61 + round)));
       }
       const meanwhile = await coming;
       for (const status of meanwhile.keys()) {
