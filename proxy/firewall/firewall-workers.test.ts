@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { RuleList } from '../config/snapshot.ts';
 import { CounterClient } from '../counter/counter-client.ts';
 import { CounterService } from '../counter/counter-service.ts';
+import { silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { channelPair } from '../workers/channel.ts';
 import { Firewall } from './firewall.ts';
@@ -36,6 +37,7 @@ test('1,000 clients of one user again and again over four workers, leaving while
     const firewall = new Firewall({
       counter: new CounterClient({ channel: worker }),
       metrics: new Metrics(),
+      log: silentLog,
     });
     firewall.apply([LIST]);
     return firewall;

@@ -68,7 +68,10 @@ function client(userId: string | null = 'alice', members: Record<string, string>
 
 function firewall(lists: readonly RuleList[], counter: Counter = new InProcess()) {
   const metrics = new Metrics();
-  const under = new Firewall({ counter, metrics });
+  const said: unknown[] = [];
+  const clock = { nowMs: 0 };
+  const log = { warn: (message: unknown) => said.push(message) };
+  const under = new Firewall({ counter, metrics, log, now: () => clock.nowMs });
   under.apply(lists);
   const ids = lists.map(({ id }) => id);
   const connect = async (who: FirewallClient = client()): Promise<Admission> =>
@@ -78,7 +81,7 @@ function firewall(lists: readonly RuleList[], counter: Counter = new InProcess()
     const counted = family?.series.filter(({ value }) => value > 0) ?? [];
     return counted.map(({ labels, value }) => `${labels.slice(1).join(' ')} ${value}`);
   };
-  return { under, connect, metrics, decisions };
+  return { under, connect, metrics, decisions, said, clock };
 }
 
 function refusal(admission: Admission): Refused {
@@ -238,6 +241,19 @@ test('without a count: Closed and Local answer 503, Open and a dry run admit', a
   assert.equal(unenforced?.series[0]?.value, 1);
   assert.deepEqual(open.decisions(), ['ThrottleByUserIdRule unavailable 1']);
   assert((await firewall([list([byUser()], { mode: 'DryRun' })], outage).connect()).admitted);
+});
+
+test('admitting without a count is logged, once a minute', async () => {
+  const { connect, said, clock } = firewall([list([byUser()], { failurePolicy: 'Open' })], outage);
+  for (const nowMs of [0, 1_000, 59_999]) {
+    clock.nowMs = nowMs;
+    assert((await connect()).admitted);
+  }
+  assert.equal(said.length, 1);
+  assert.match(String(said[0]), /count is unavailable.*Open/);
+  clock.nowMs = 60_000;
+  await connect();
+  assert.equal(said.length, 2);
 });
 
 test('one closed list is enough for 503 when the count is unavailable', async () => {

@@ -1,5 +1,6 @@
 import type { RuleList } from '../config/snapshot.ts';
 import type { Acquisition, Counter, Demand } from '../counter/counter.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { keyOf } from './key.ts';
 import {
@@ -54,9 +55,20 @@ export class Firewall {
   readonly #metrics: Metrics;
   readonly #unenforced;
   #lists: ReadonlyMap<string, CompiledList> = new Map();
+  readonly #log: Pick<Log, 'warn'>;
+  readonly #now: () => number;
+  #saidUnenforcedMs = Number.NEGATIVE_INFINITY;
   #lastConnection = 0;
 
-  constructor(options: { readonly counter: Counter; readonly metrics: Metrics }) {
+  constructor(options: {
+    readonly counter: Counter;
+    readonly metrics: Metrics;
+    readonly log: Pick<Log, 'warn'>;
+    /** Milliseconds, monotonic; for tests. */
+    readonly now?: () => number;
+  }) {
+    this.#log = options.log;
+    this.#now = options.now ?? (() => performance.now());
     this.#counter = options.counter;
     this.#metrics = options.metrics;
     this.#unenforced = this.#metrics
@@ -136,8 +148,17 @@ export class Firewall {
       else closed ??= rule;
     }
     if (closed !== undefined) return refused(closed, 503);
-    if (open) this.#unenforced.add();
+    if (open) this.#tellUnenforced();
     return { admitted: true, maxLifetimeMs, release: nothingHeld };
+  }
+
+  #tellUnenforced(): void {
+    this.#unenforced.add();
+    if (this.#now() - this.#saidUnenforcedMs < UNENFORCED_LOG_INTERVAL_MS) return;
+    this.#saidUnenforcedMs = this.#now();
+    this.#log.warn(
+      'the count is unavailable: connections are admitted without it, as failurePolicy Open asks',
+    );
   }
 
   #held(connection: number, maxLifetimeMs: number): Admitted {
@@ -161,6 +182,9 @@ export class Firewall {
     }
   }
 }
+
+/** The metric says how many; the log that it happens. */
+const UNENFORCED_LOG_INTERVAL_MS = 60_000;
 
 function nothingHeld(): void {}
 

@@ -21,6 +21,7 @@ import { upstreamTls } from '../pools/tls.ts';
 import { buildRoutingTable } from '../routing/table.ts';
 import { BatchingAccessLog } from '../telemetry/access-log-batch.ts';
 import { answerCollections, summarize } from '../telemetry/collection.ts';
+import { workerLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { Splicer } from '../websocket/splice.ts';
 import { ThreadChannel } from './thread-channel.ts';
@@ -33,7 +34,8 @@ const metrics = new Metrics();
 const registry = new ConnectionRegistry();
 const pools = new PoolDirectory({ channel, metrics });
 const authenticator = new Authenticator({ channel, metrics });
-const firewall = new Firewall({ counter: new CounterClient({ channel }), metrics });
+const log = workerLog(channel);
+const firewall = new Firewall({ counter: new CounterClient({ channel }), metrics, log });
 const accessLog = new BatchingAccessLog({ channel });
 const upstreams = new UpstreamPool(systemClock, upstreamTls);
 const http = new HttpServerSide({
