@@ -15,6 +15,7 @@ import type { ListenFailure } from '../proxy/listeners/words.ts';
 import { formatExposition, mergeReports } from '../proxy/telemetry/exposition.ts';
 import type { Log } from '../proxy/telemetry/log.ts';
 import { Metrics } from '../proxy/telemetry/metrics.ts';
+import { processMetrics, threadMetrics } from '../proxy/telemetry/process-metrics.ts';
 
 export interface StandaloneOptions {
   readonly files: readonly string[];
@@ -39,6 +40,7 @@ export class Standalone implements AdminSource {
   readonly #options: StandaloneOptions;
   readonly #source: FileSource;
   readonly #metrics = new Metrics();
+  readonly #refreshMetrics = [threadMetrics(this.#metrics, 'main'), processMetrics(this.#metrics)];
   readonly #reloads;
   readonly #lastReloadGood;
   readonly #admin = new AdminServer(this);
@@ -123,6 +125,7 @@ export class Standalone implements AdminSource {
   }
 
   async metrics(): Promise<string> {
+    for (const refresh of this.#refreshMetrics) refresh();
     const { reports } = await this.#collect(0);
     return formatExposition(mergeReports([this.#metrics.report(), ...reports.map(({ metrics }) => metrics)]));
   }

@@ -23,6 +23,7 @@ import { BatchingAccessLog } from '../telemetry/access-log-batch.ts';
 import { answerCollections, summarize } from '../telemetry/collection.ts';
 import { workerLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { threadMetrics } from '../telemetry/process-metrics.ts';
 import { Splicer } from '../websocket/splice.ts';
 import { ThreadChannel } from './thread-channel.ts';
 import { applySnapshot, drainWorker, snapshotApplied, type WorkerStart, workerDrained } from './topics.ts';
@@ -92,7 +93,9 @@ channel.on(drainWorker, async (drain) => {
   channel.post(workerDrained, null);
 });
 
+const refreshThreadMetrics = threadMetrics(metrics, `worker-${start.workerId}`);
 answerCollections(channel, (maxConnections) => {
+  refreshThreadMetrics();
   const nowMs = performance.now();
   return {
     metrics: metrics.report(),
