@@ -17,11 +17,15 @@ test('a stalled event loop shows, and memory is reported', async () => {
       .find((text) => text.startsWith(name));
     return Number(line?.split(' ').at(-1));
   };
+  let round = 0;
   await until('a stall of 200 ms shows', () => {
-    const shown = value('sluice_event_loop_delay_seconds') > 0.1;
-    const end = performance.now() + 200;
-    while (!shown && performance.now() < end);
-    return shown;
+    // The first measurement after a report is only where the next one counts from.
+    if (round++ % 2 === 1) {
+      const end = performance.now() + 200;
+      while (performance.now() < end);
+      return false;
+    }
+    return value('sluice_event_loop_delay_seconds') > 0.1;
   });
   assert.ok(value('sluice_heap_used_bytes') > 1_000_000);
   assert.ok(value('process_resident_memory_bytes') > value('sluice_heap_used_bytes'));
