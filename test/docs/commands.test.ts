@@ -78,8 +78,9 @@ class PageRun {
   }
 
   async stop(): Promise<void> {
-    for (const name of [...this.#terminals.keys()].reverse()) await this.#stopTerminal(name);
+    // Clients first: a gateway waits for them.
     await this.#main.close();
+    for (const name of [...this.#terminals.keys()].reverse()) await this.#stopTerminal(name);
   }
 
   async #follow(block: Block, expected: string): Promise<void> {

@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { until } from '../support/until.ts';
 
-const STOP_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 8_000;
 const COMMAND_TIMEOUT_MS = 40_000;
 
 /**
@@ -33,6 +32,7 @@ export class Terminal {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, npm_config_loglevel: 'error' },
     });
+    if (this.#shell.pid !== undefined) open.add(this.#shell.pid);
     this.#lines = createInterface({ input: this.#shell.stdout! })[Symbol.asyncIterator]();
   }
 
@@ -57,18 +57,16 @@ export class Terminal {
     return this.#type(text);
   }
 
-  /** Ends everything in the terminal. */
+  /** Ends everything in the terminal: asks, asks again as somebody who does not want to wait, and then does not ask. */
   async close(): Promise<void> {
-    const { exitCode, signalCode, pid } = this.#shell;
-    if (exitCode !== null || signalCode !== null || pid === undefined) return;
-    // Bash in its loop of commands ends when there are no more; the rest of its group is told to.
+    const { pid } = this.#shell;
+    if (pid === undefined) return;
     this.#shell.stdin!.end();
-    const exited = once(this.#shell, 'exit');
-    process.kill(-pid, 'SIGTERM');
-    const timer = setTimeout(() => process.kill(-pid, 'SIGKILL'), STOP_TIMEOUT_MS);
-    await exited;
-    clearTimeout(timer);
-    await until(`everything in the terminal ${this.#name} has ended`, () => !isAlive(-pid));
+    for (const signal of ['SIGTERM', 'SIGTERM', 'SIGKILL'] as const) {
+      if (!signalGroup(pid, signal)) break;
+      await until('', () => !signalGroup(pid, 0), STOP_TIMEOUT_MS).catch(() => {});
+    }
+    open.delete(pid);
   }
 
   async #type(text: string): Promise<() => string> {
@@ -80,10 +78,19 @@ export class Terminal {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** The leaders of the process groups of all terminals. */
+const open = new Set<number>();
+
+// Whatever way the test process ends, what it started ends too: asked, so that it can end what it started itself.
+process.on('exit', () => {
+  for (const pid of open) signalGroup(pid, 'SIGTERM');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+/** @returns whether there was anybody to get the signal */
+function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return process.kill(-leader, signal);
   } catch {
     return false;
   }
