@@ -15,6 +15,9 @@ export interface Clock {
 
 export const TICK_MS = 100;
 
+/** Timers take no more: one that is set for longer goes off at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** A deadline that is not set. */
 export const NEVER = Number.POSITIVE_INFINITY;
 
@@ -26,7 +29,12 @@ export const systemClock: Clock = {
     return () => clearInterval(timer);
   },
   after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
+    let timer: NodeJS.Timeout;
+    const wait = (leftMs: number): void => {
+      if (leftMs <= MAX_TIMER_MS) timer = setTimeout(callback, leftMs);
+      else timer = setTimeout(() => wait(leftMs - MAX_TIMER_MS), MAX_TIMER_MS);
+    };
+    wait(delayMs);
     return () => clearTimeout(timer);
   },
 };
