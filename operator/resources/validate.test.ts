@@ -47,6 +47,19 @@ spec:
   ]);
 });
 
+test('the path of a cookie is one that a header field can carry', () => {
+  const text = `apiVersion: sluice.dev/v1alpha1
+kind: BackendPool
+metadata: {name: chat}
+spec:
+  targets: [{fqdn: localhost, port: 80}]
+  affinity: {cookie: {path: /€}}
+`;
+  assert.deepEqual(messagesFor(text), [
+    'f.yaml:6:23: BackendPool default/chat: spec.affinity.cookie.path: found "/€", expected a path that begins with /, of visible ASCII characters without ;, of 1 to 1024 characters',
+  ]);
+});
+
 test('a rule over the whole is checked though a field deep within is wrong', () => {
   const text = `apiVersion: sluice.dev/v1alpha1
 kind: BackendPool

@@ -52,6 +52,9 @@ test('rewrites hosts and paths', () => {
   assert.equal(rewritePath(null, '/a', '/'), '/a');
   assert.equal(rewritePath({ hostname: 'x', path: null }, '/a', '/'), '/a');
   assert.equal(rewritePath({ hostname: null, path: prefix('/b') }, '/a/c', '/a'), '/b/c');
+  // Written in any script, even one that no encoding has; what is encoded already stays.
+  assert.equal(rewritePath({ hostname: null, path: full('/ü%2F<"') }, '/a', null), '/%C3%BC%2F%3C%22');
+  assert.equal(rewritePath({ hostname: null, path: prefix('/\ud800') }, '/a/c', '/a'), '/%EF%BF%BD/c');
   assert.equal(rewriteHost(null, 'client.example:8080'), 'client.example:8080');
   assert.equal(rewriteHost({ hostname: null, path: null }, 'client.example'), 'client.example');
   assert.equal(rewriteHost({ hostname: 'other.example', path: null }, 'client.example'), 'other.example');

@@ -1,4 +1,5 @@
 import type { PathModifier, Redirect, Rewrite } from '../config/snapshot.ts';
+import { consistsOf, QUERY } from '../http/codec/characters.ts';
 import type { RequestView } from '../http/request.ts';
 import { trimSlashes } from '../routing/path-index.ts';
 
@@ -23,10 +24,12 @@ function rooted(path: string): string {
   return path.startsWith('/') ? path : `/${path}`;
 }
 
-/** The path to ask the backend for, without query. */
+/** The path to ask the backend for, without query; it consists of what may stand in a request target. */
 export function rewritePath(rewrite: Rewrite | null, path: string, matchedPrefix: string | null): string {
   if (rewrite === null || rewrite.path === null) return path;
-  return modifyPath(rewrite.path, path, matchedPrefix);
+  const rewritten = modifyPath(rewrite.path, path, matchedPrefix);
+  // A rewrite is configuration, which may have been written in any script.
+  return consistsOf(QUERY, rewritten) ? rewritten : percentEncode(rewritten);
 }
 
 /** The host to ask the backend for: the rewrite's, or what the client asked for. */
@@ -59,7 +62,12 @@ export function redirectLocation(
 function encode(text: string): string {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code <= 0x20 || code >= 0x7f) return encodeURI(text.toWellFormed()).replaceAll('%25', '%');
+    if (code <= 0x20 || code >= 0x7f) return percentEncode(text);
   }
   return text;
+}
+
+/** What is encoded already stays; half of a surrogate pair, which no encoding has, becomes U+FFFD. */
+function percentEncode(text: string): string {
+  return encodeURI(text.toWellFormed()).replaceAll('%25', '%');
 }

@@ -3,7 +3,6 @@ import type { Endpoint, Outcome, Selection } from '../pools/endpoint.ts';
 import type { BackendTable } from '../routing/rule.ts';
 import { answerFor, answerLater, type Reason } from './answers.ts';
 import type { BodyReader } from './codec/body.ts';
-import { consistsOf, QUERY } from './codec/characters.ts';
 import type { ResponseHead } from './codec/head.ts';
 import { fieldLine } from './codec/headers.ts';
 import type { Exchange } from './exchange.ts';
@@ -160,12 +159,7 @@ export class Relay implements UpstreamReceiver {
     const { downstream, webSocket } = this.#exchange;
     const { request } = downstream;
     const rewrite = this.#backend!.rewrite;
-    let { path } = request;
-    if (rewrite !== null) {
-      path = rewritePath(rewrite, path, this.#exchange.matchedPrefix);
-      // A rewrite is configuration, which may have been written in any script.
-      if (!consistsOf(QUERY, path)) path = encodeURI(path).replaceAll('%25', '%');
-    }
+    const path = rewritePath(rewrite, request.path, this.#exchange.matchedPrefix);
     const host = rewrite?.hostname ?? hostFor(this.#endpoint!, downstream.authority);
     const upgrade = webSocket ? 'websocket' : '';
     const plan = this.#handshake === null ? this.#plans!.request : uncoded(this.#plans!.request);

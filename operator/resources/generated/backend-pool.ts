@@ -296,7 +296,7 @@ export interface AffinityCookie {
    */
   name?: string;
   /**
-   * The Path attribute of the cookie. A path that begins with /, without spaces and ;, of 1 to 1024 characters. Default: "/".
+   * The Path attribute of the cookie. A path that begins with /, of visible ASCII characters without ;, of 1 to 1024 characters. Default: "/".
    */
   path?: string;
   /**
