@@ -1,35 +1,35 @@
-import { type Logger, pino } from 'pino';
 import type { Settings } from '../config/snapshot.ts';
 import { type Channel, topic, type WorkerChannel } from '../workers/channel.ts';
+import { accessLine, IsoTime } from './access-line.ts';
 import type { AccessLog, AccessRecord } from './access-log.ts';
 import type { Counter, Metrics } from './metrics.ts';
 
-const accessLines = topic<string>('telemetry.access-lines');
+/** Whole lines, in UTF-8: the first `length` bytes. Their memory is handed over, not copied. */
+interface Batch {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly length: number;
+}
+
+const accessLines = topic<Batch>('telemetry.access-lines');
 
 const FLUSH_INTERVAL_MS = 100;
-const FLUSH_BYTES = 64 * 1024;
+const BATCH_BYTES = 64 * 1024;
+/** UTF-8 bytes of one UTF-16 unit, at most. */
+const MAX_BYTES_PER_UNIT = 3;
 
 /** A worker's access log: JSON lines, handed to the main thread in batches so that lines never interleave. */
 export class BatchingAccessLog implements AccessLog {
   readonly #channel: Channel;
   readonly #random: () => number;
-  readonly #logger: Logger;
+  readonly #time = new IsoTime();
   #settings: Settings['accessLog'] = { mode: 'Off', sampleRatio: 0 };
-  #batch: string[] = [];
-  #batchBytes = 0;
+  #batch: Buffer<ArrayBuffer> | null = null;
+  #length = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: { readonly channel: Channel; readonly random?: () => number }) {
     this.#channel = options.channel;
     this.#random = options.random ?? Math.random;
-    this.#logger = pino(
-      {
-        base: null,
-        timestamp: pino.stdTimeFunctions.isoTime,
-        formatters: { level: () => ({ log: 'access' }) },
-      },
-      { write: (line: string) => this.#add(line) },
-    );
   }
 
   apply(settings: Settings['accessLog']): void {
@@ -42,24 +42,24 @@ export class BatchingAccessLog implements AccessLog {
   }
 
   write(record: AccessRecord): void {
-    this.#logger.info(record);
+    const line = accessLine(record, this.#time.now());
+    const maxBytes = line.length * MAX_BYTES_PER_UNIT;
+    if (this.#batch !== null && this.#length + maxBytes > this.#batch.length) this.flush();
+    // Slabs of the shared pool cannot be handed over. A line may be longer than a batch.
+    this.#batch ??= Buffer.allocUnsafeSlow(Math.max(BATCH_BYTES, maxBytes));
+    this.#length += this.#batch.write(line, this.#length, 'utf8');
+    this.#timer ??= setTimeout(() => this.flush(), FLUSH_INTERVAL_MS).unref();
   }
 
-  /** Hands over what is batched: at the interval, at the size limit, and before the worker stops. */
+  /** Hands over what is batched: at the interval, when it is full, and before the worker stops. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#batch.length === 0) return;
-    this.#channel.post(accessLines, this.#batch.join(''));
-    this.#batch = [];
-    this.#batchBytes = 0;
-  }
-
-  #add(line: string): void {
-    this.#batch.push(line);
-    this.#batchBytes += line.length;
-    if (this.#batchBytes >= FLUSH_BYTES) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), FLUSH_INTERVAL_MS).unref();
+    const bytes = this.#batch;
+    if (bytes === null) return;
+    this.#channel.post(accessLines, { bytes, length: this.#length }, [bytes.buffer]);
+    this.#batch = null;
+    this.#length = 0;
   }
 }
 
@@ -82,10 +82,10 @@ export class AccessLogPrinter {
   }
 
   addWorker(channel: WorkerChannel): void {
-    channel.on(accessLines, (text) => {
+    channel.on(accessLines, ({ bytes, length }) => {
       if ((this.#output as Partial<NodeJS.WriteStream>).writableLength! > MAX_PENDING_BYTES) {
-        this.#dropped.add(text.length);
-      } else this.#output.write(text);
+        this.#dropped.add(length);
+      } else this.#output.write(bytes.subarray(0, length));
     });
   }
 }

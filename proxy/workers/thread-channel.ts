@@ -7,7 +7,7 @@ interface Envelope {
 
 /** What `MessagePort` and `Worker` have in common. */
 interface Port {
-  postMessage(value: Envelope): void;
+  postMessage(value: Envelope, transfer: ArrayBuffer[]): void;
   on(event: 'message', listener: (value: Envelope) => void): unknown;
 }
 
@@ -21,8 +21,8 @@ export class ThreadChannel implements Channel {
     port.on('message', ({ topic, payload }) => dispatch(this.#handlers, topic, payload));
   }
 
-  post<P>(to: Topic<P>, payload: P): void {
-    this.#port.postMessage({ topic: to.name, payload } satisfies Envelope);
+  post<P>(to: Topic<P>, payload: P, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage({ topic: to.name, payload } satisfies Envelope, transfer);
   }
 
   on<P>(from: Topic<P>, handler: (payload: P) => void): void {
