@@ -11,7 +11,7 @@ import { AdminServer, type AdminSource } from '../proxy/admin/server.ts';
 import { printableSnapshot } from '../proxy/config/encoding.ts';
 import type { Snapshot } from '../proxy/config/snapshot.ts';
 import { GatewayProxy } from '../proxy/gateway-proxy.ts';
-import type { ListenFailure } from '../proxy/listeners/words.ts';
+import { type ListenFailure, listenErrorInWords } from '../proxy/listeners/words.ts';
 import { formatExposition, mergeReports } from '../proxy/telemetry/exposition.ts';
 import type { Log } from '../proxy/telemetry/log.ts';
 import { Metrics } from '../proxy/telemetry/metrics.ts';
@@ -76,7 +76,7 @@ export class Standalone implements AdminSource {
    * @throws Error where there is nothing to serve, or the admin address cannot be had
    */
   async start(): Promise<AddressInfo> {
-    const address = await this.#admin.listen(this.#options.admin.host, this.#options.admin.port);
+    const address = await this.#listenAdmin();
     try {
       await this.#reload(await this.#source.load());
       if (this.#proxies.size === 0) throw new Error('nothing to serve: the files hold no valid EdgeGateway');
@@ -86,6 +86,17 @@ export class Standalone implements AdminSource {
     }
     this.#source.watch((state) => this.#enqueue(state));
     return address;
+  }
+
+  async #listenAdmin(): Promise<AddressInfo> {
+    const { host, port } = this.#options.admin;
+    try {
+      return await this.#admin.listen(host, port);
+    } catch (error) {
+      throw new Error(
+        `admin: ${listenErrorInWords(error as Error, port, host)}; --admin HOST:PORT chooses another`,
+      );
+    }
   }
 
   /** Lets go of what is open as each gateway's drain setting says, then ends. */

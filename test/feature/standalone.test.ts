@@ -222,6 +222,18 @@ describe('start', () => {
     assert.equal((await problems(first)).length, 0);
   });
 
+  test('an admin address that is taken is an error that says what to do', async () => {
+    const port = await freePort();
+    await using first = await Gateway.start(resources(port));
+    const admin = new URL(first.adminUrl).host;
+    const result = await run(process.execPath, [CLI, 'run', '-f', '/dev/null', '--admin', admin]);
+    assert.equal(result.code, 1);
+    assert.match(
+      result.output,
+      /admin: port \d+ is in use by another process; --admin HOST:PORT chooses another/,
+    );
+  });
+
   test('nothing to serve is an error, with the reasons and exit code 1', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
     try {
