@@ -1,4 +1,4 @@
-import { jsonLog, textLog } from '../proxy/telemetry/log.ts';
+import { jsonLog, type Log, textLog } from '../proxy/telemetry/log.ts';
 import { formatHostPort } from './host-port.ts';
 import { Standalone } from './standalone.ts';
 
@@ -15,6 +15,7 @@ export interface RunOptions {
  */
 export async function run(options: RunOptions): Promise<number> {
   const log = options.logFormat === 'json' ? jsonLog() : textLog();
+  surviveClosedOutput(log);
   const standalone = new Standalone({
     files: options.file,
     address: options.address,
@@ -25,20 +26,28 @@ export async function run(options: RunOptions): Promise<number> {
   const stopped = untilStopped(standalone, (message) => log.info(message));
   try {
     const admin = await standalone.start();
-    for (const { ports } of standalone.snapshots) {
-      for (const { port, listeners } of ports) {
-        for (const { name, protocol } of listeners) {
-          log.info(`listener ${name}: ${protocol.toLowerCase()}://${formatHostPort(options.address, port)}`);
-        }
+    if (admin !== null) {
+      for (const { name, protocol, port } of standalone.listeners()) {
+        log.info(`listener ${name}: ${protocol.toLowerCase()}://${formatHostPort(options.address, port)}`);
       }
+      log.info(`admin: http://${formatHostPort(admin.address, admin.port)}`);
     }
-    log.info(`admin: http://${formatHostPort(admin.address, admin.port)}`);
   } catch (error) {
     log.error(error instanceof Error ? error.message : String(error));
     return 1;
   }
   await stopped;
   return 0;
+}
+
+/** A pipe whose reader ended costs the access log, never the traffic. */
+function surviveClosedOutput(log: Log): void {
+  let told = false;
+  process.stdout.on('error', (error) => {
+    if (!told)
+      log.warn({ error: error.message }, 'standard output cannot be written: the access log is lost');
+    told = true;
+  });
 }
 
 function untilStopped(standalone: Standalone, say: (message: string) => void): Promise<void> {
@@ -56,5 +65,7 @@ function untilStopped(standalone: Standalone, say: (message: string) => void): P
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Started by another program with a channel to it: when that is gone, however it ended, nobody else will stop us.
+  if (process.connected) process.once('disconnect', stop);
   return promise;
 }

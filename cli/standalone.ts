@@ -10,6 +10,8 @@ import {
 import { AdminServer, type AdminSource } from '../proxy/admin/server.ts';
 import { printableSnapshot } from '../proxy/config/encoding.ts';
 import type { Snapshot } from '../proxy/config/snapshot.ts';
+import { CounterService } from '../proxy/counter/counter-service.ts';
+import { holdingsOf } from '../proxy/firewall/holdings.ts';
 import { GatewayProxy } from '../proxy/gateway-proxy.ts';
 import { type ListenFailure, listenErrorInWords } from '../proxy/listeners/words.ts';
 import { formatExposition, mergeReports } from '../proxy/telemetry/exposition.ts';
@@ -41,12 +43,15 @@ export class Standalone implements AdminSource {
   readonly #source: FileSource;
   readonly #metrics = new Metrics();
   readonly #refreshMetrics = [threadMetrics(this.#metrics, 'main'), processMetrics(this.#metrics)];
+  readonly #counter = new CounterService({ metrics: this.#metrics });
   readonly #reloads;
   readonly #lastReloadGood;
   readonly #admin = new AdminServer(this);
   /** New with each start: a client of before is then balanced anew. */
   readonly #affinityKey = new Uint8Array(randomBytes(32));
   readonly #proxies = new Map<string, GatewayProxy>();
+  /** Of gateways that are gone from the files, until they have drained. */
+  readonly #leaving = new Set<GatewayProxy>();
   #configuration: Configuration | null = null;
   #problems: readonly Problem[] = [];
   /** Reloads run one after the other; the newest state waits here while one runs. */
@@ -72,13 +77,19 @@ export class Standalone implements AdminSource {
 
   /**
    * Reads the files and serves them; follows their changes from then on.
-   * @returns the address of the admin endpoints
+   * @returns the address of the admin endpoints; `null` if it was told to end in the meantime
    * @throws Error where there is nothing to serve, or the admin address cannot be had
    */
-  async start(): Promise<AddressInfo> {
+  async start(): Promise<AddressInfo | null> {
     const address = await this.#listenAdmin();
     try {
-      await this.#reload(await this.#source.load());
+      this.#enqueue(await this.#source.load());
+      await this.#working;
+      if (this.#stopping) {
+        // The order to end may have come before there was a socket to close.
+        await this.#admin.close();
+        return null;
+      }
       if (this.#proxies.size === 0) throw new Error('nothing to serve: the files hold no valid EdgeGateway');
     } catch (error) {
       await this.stop();
@@ -104,7 +115,7 @@ export class Standalone implements AdminSource {
     this.#stopping = true;
     this.#source.close();
     await this.#working;
-    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.drain()));
+    await Promise.all(this.#all().map((proxy) => proxy.drain()));
     await this.#admin.close();
   }
 
@@ -112,7 +123,7 @@ export class Standalone implements AdminSource {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#source.close();
-    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.stop()));
+    await Promise.all(this.#all().map((proxy) => proxy.stop()));
     await this.#admin.close();
   }
 
@@ -122,8 +133,9 @@ export class Standalone implements AdminSource {
       .filter((snapshot) => snapshot !== null);
   }
 
-  get problems(): readonly Problem[] {
-    return this.#problems;
+  /** What is listened on. */
+  listeners(): { readonly name: string; readonly protocol: string; readonly port: number }[] {
+    return [...this.#proxies.values()].flatMap((proxy) => proxy.listeners());
   }
 
   readiness(): { ready: boolean; reason: string } {
@@ -147,25 +159,24 @@ export class Standalone implements AdminSource {
 
   async connections(limit: number): Promise<unknown> {
     const { reports, missing } = await this.#collect(limit);
-    const holdings = [...this.#proxies.values()].map((proxy) => proxy.holdings(limit));
     return {
       total: reports.reduce((sum, report) => sum + report.connectionCount, 0),
       connections: reports.flatMap(({ connections }) => connections).slice(0, limit),
-      counted: {
-        connections: holdings.reduce((sum, { connections }) => sum + connections, 0),
-        keys: holdings.reduce((sum, { keys }) => sum + keys, 0),
-        top: holdings.flatMap(({ top }) => top).slice(0, limit),
-      },
+      counted: holdingsOf(this.#counter, limit),
       workersThatDidNotAnswer: missing,
     };
   }
 
   pools(): unknown {
-    return [...this.#proxies.values()].flatMap((proxy) => proxy.pools());
+    return this.#all().flatMap((proxy) => proxy.pools());
+  }
+
+  #all(): GatewayProxy[] {
+    return [...this.#proxies.values(), ...this.#leaving];
   }
 
   async #collect(maxConnections: number): ReturnType<GatewayProxy['collect']> {
-    const all = await Promise.all([...this.#proxies.values()].map((proxy) => proxy.collect(maxConnections)));
+    const all = await Promise.all(this.#all().map((proxy) => proxy.collect(maxConnections)));
     return {
       reports: all.flatMap(({ reports }) => reports),
       missing: all.reduce((sum, { missing }) => sum + missing, 0),
@@ -191,6 +202,7 @@ export class Standalone implements AdminSource {
     const configuration = nextConfiguration(this.#configuration, state, Date.now());
     this.#configuration = configuration;
     const failures = await this.#serve(configuration);
+    if (this.#stopping) return;
     this.#tell(configuration, failures);
   }
 
@@ -201,10 +213,12 @@ export class Standalone implements AdminSource {
       if (wanted.has(key)) continue;
       this.#proxies.delete(key);
       this.#options.log.info({ gateway: key }, 'the gateway is gone from the files: draining it');
-      void proxy.drain();
+      this.#leaving.add(proxy);
+      void proxy.drain().then(() => this.#leaving.delete(proxy));
     }
     const failures: ListenFailure[] = [];
     for (const [key, snapshot] of wanted) {
+      if (this.#stopping) break;
       let proxy = this.#proxies.get(key);
       if (proxy === undefined) {
         const { address, log, accessLogOutput } = this.#options;
@@ -213,11 +227,13 @@ export class Standalone implements AdminSource {
           affinityKey: this.#affinityKey,
           log,
           metrics: this.#metrics,
+          counter: this.#counter,
           accessLogOutput,
         });
         this.#proxies.set(key, proxy);
       } else if (proxy.isServing(snapshot)) continue;
       failures.push(...(await proxy.apply(snapshot)));
+      if (this.#stopping) break;
       this.#options.log.info({ gateway: key, snapshot: snapshot.hash.slice(0, 12) }, 'serving');
     }
     return failures;

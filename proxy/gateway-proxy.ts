@@ -1,8 +1,7 @@
 import { JwksKeeper } from './authentication/jwks-keeper.ts';
 import { encodeSnapshot } from './config/encoding.ts';
 import type { Port, Snapshot } from './config/snapshot.ts';
-import { CounterService } from './counter/counter-service.ts';
-import { describeKey } from './firewall/key.ts';
+import type { CounterService } from './counter/counter-service.ts';
 import type { ListenFailure } from './listeners/words.ts';
 import { PoolManager } from './pools/manager.ts';
 import type { PoolStatus } from './pools/status.ts';
@@ -20,20 +19,10 @@ export interface GatewayProxyOptions {
   readonly affinityKey: Uint8Array;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** One for all gateways of the process: a rule list counts over all of them, and over their replacements. */
+  readonly counter: CounterService;
   /** Where access-log lines go. */
   readonly accessLogOutput: NodeJS.WritableStream;
-}
-
-export interface Holdings {
-  /** Connections that are counted by at least one rule. */
-  readonly connections: number;
-  readonly keys: number;
-  readonly top: readonly {
-    readonly ruleList: string;
-    readonly rule: string;
-    readonly key: string;
-    readonly count: number;
-  }[];
 }
 
 /** The proxy of one gateway: the main-thread half, which owns the workers that carry the traffic. */
@@ -41,12 +30,13 @@ export class GatewayProxy {
   readonly #options: GatewayProxyOptions;
   readonly #pools: PoolManager;
   readonly #jwks: JwksKeeper;
-  readonly #counter: CounterService;
   readonly #collector = new Collector();
   readonly #supervisor: Supervisor;
   #snapshot: Snapshot | null = null;
   #openPorts = new Set<string>();
-  #unopened = 0;
+  #ending = false;
+  #drained: Promise<void> | undefined;
+  #failures: readonly ListenFailure[] = [];
 
   constructor(options: GatewayProxyOptions) {
     this.#options = options;
@@ -58,14 +48,13 @@ export class GatewayProxy {
       maxWorkers: MAX_WORKERS,
     });
     this.#jwks = new JwksKeeper({ metrics, log });
-    this.#counter = new CounterService({ metrics });
     const accessLog = new AccessLogPrinter({ output: options.accessLogOutput, metrics });
     this.#supervisor = new Supervisor({
       address: options.address,
       features: [
         this.#pools,
         this.#jwks,
-        this.#counter,
+        options.counter,
         this.#collector,
         accessLog,
         { addWorker: (channel) => forwardWorkerLog(channel, log) },
@@ -81,22 +70,39 @@ export class GatewayProxy {
 
   /** Whether applying the snapshot would change nothing. */
   isServing(snapshot: Snapshot): boolean {
-    return this.#snapshot?.hash === snapshot.hash && this.#unopened === 0;
+    return this.#snapshot?.hash === snapshot.hash && this.#failures.length === 0;
   }
 
-  /** Serves a snapshot; resolves when every worker does, with the ports that could not be opened. */
+  /**
+   * Serves a snapshot; resolves when every worker does, with the ports that could not be opened. Does nothing once the
+   * proxy was told to end.
+   */
   async apply(snapshot: Snapshot): Promise<readonly ListenFailure[]> {
     const failures = await this.#newPortFailures(snapshot.ports);
+    if (this.#ending) return [];
     const failed = new Set(failures.map(({ port }) => port));
     const served: Snapshot = { ...snapshot, ports: snapshot.ports.filter(({ port }) => !failed.has(port)) };
     await this.#pools.apply(served.pools);
+    if (this.#ending) return [];
     this.#jwks.apply(served.authentications);
     failures.push(...(await this.#supervisor.apply(encodeSnapshot(served), served.settings.workers)));
     const unopened = new Set(failures.map(({ port }) => port));
-    this.#unopened = unopened.size;
+    this.#failures = failures;
     this.#openPorts = new Set(snapshot.ports.filter(({ port }) => !unopened.has(port)).map(portKey));
     this.#snapshot = snapshot;
     return failures;
+  }
+
+  /** What is listened on: the snapshot's listeners without those that could not be opened. */
+  listeners(): { readonly name: string; readonly protocol: string; readonly port: number }[] {
+    const ports = this.#snapshot?.ports ?? [];
+    const listeners = ports.flatMap(({ port, listeners }) =>
+      listeners.map(({ name, protocol }) => ({ name, protocol, port })),
+    );
+    return listeners.filter(
+      ({ name, port }) =>
+        !this.#failures.some((failure) => failure.port === port && failure.listeners.includes(name)),
+    );
   }
 
   readiness(): { readonly ready: number; readonly wanted: number } {
@@ -105,24 +111,6 @@ export class GatewayProxy {
 
   pools(): readonly PoolStatus[] {
     return this.#pools.status();
-  }
-
-  /** Who holds how many connections by which rule, the fullest first. For people: it names users. */
-  holdings(limit: number): Holdings {
-    const { connections, keys, top } = this.#counter.summary(limit);
-    return {
-      connections,
-      keys,
-      top: top.map(({ key, count }) => {
-        const { ruleList, ruleType, claimName, value } = describeKey(key);
-        return {
-          ruleList,
-          rule: claimName === null ? ruleType : `${ruleType} (${claimName})`,
-          key: value,
-          count,
-        };
-      }),
-    };
   }
 
   collect(maxConnections: number): Promise<{ reports: WorkerReport[]; missing: number }> {
@@ -135,13 +123,20 @@ export class GatewayProxy {
   }
 
   /** Accepts nothing new, lets go of what is open as the gateway's drain setting says, then ends. */
-  async drain(): Promise<void> {
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain();
+    return this.#drained;
+  }
+
+  async #drain(): Promise<void> {
+    this.#ending = true;
     if (this.#snapshot !== null) await this.#supervisor.drain(this.#snapshot.settings.drain);
     await this.stop();
   }
 
   /** Ends at once. */
   async stop(): Promise<void> {
+    this.#ending = true;
     await this.#supervisor.stop();
     this.#pools.stop();
     this.#jwks.stop();

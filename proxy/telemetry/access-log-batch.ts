@@ -70,22 +70,27 @@ const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 export class AccessLogPrinter {
   readonly #output: NodeJS.WritableStream;
   readonly #dropped: Counter;
+  /** Standard output stays writable after it failed, and fails at each write. */
+  #readerGone = false;
+  readonly #written = (error: Error | null | undefined): void => {
+    if (error) this.#readerGone = true;
+  };
 
   constructor(options: { readonly output: NodeJS.WritableStream; readonly metrics: Metrics }) {
     this.#output = options.output;
     this.#dropped = options.metrics
       .counter(
         'sluice_access_log_dropped_bytes_total',
-        'Access log text dropped because its reader is too slow.',
+        'Access log text dropped because its reader is too slow or gone.',
       )
       .labels();
   }
 
   addWorker(channel: WorkerChannel): void {
     channel.on(accessLines, ({ bytes, length }) => {
-      if ((this.#output as Partial<NodeJS.WriteStream>).writableLength! > MAX_PENDING_BYTES) {
+      if (this.#readerGone || (this.#output as NodeJS.WriteStream).writableLength > MAX_PENDING_BYTES) {
         this.#dropped.add(length);
-      } else this.#output.write(bytes.subarray(0, length));
+      } else this.#output.write(bytes.subarray(0, length), this.#written);
     });
   }
 }

@@ -45,6 +45,8 @@ export function jsonLog(): Log {
 
 /** Plain lines on standard error, for a person at a terminal. */
 export function textLog(stream: NodeJS.WritableStream = process.stderr): Log {
+  // Nobody reads it any more, and there is nobody else to tell: traffic goes on.
+  stream.on('error', () => {});
   return logOf(({ level, message, fields }) => {
     const details = Object.entries(fields).map(([key, value]) => `${key}=${String(value)}`);
     const prefix = level === 'info' ? '' : `${level}: `;

@@ -30,6 +30,9 @@ const RESTART_DELAY_MS = { first: 100, max: 10_000 };
 /** A worker that lived this long was no part of a crash loop. */
 const STABLE_AFTER_MS = 60_000;
 
+/** Never used twice in a process, so that the workers of several gateways can be told apart. */
+let lastWorkerId = 0;
+
 const MAX_WANTED = 64;
 /** Threads at a time: twice what can be asked for, as one that is being replaced counts until it is gone. */
 export const MAX_WORKERS = 2 * MAX_WANTED;
@@ -59,7 +62,6 @@ export class Supervisor {
   readonly #freeSlots = Array.from({ length: MAX_WORKERS }, (_, slot) => slot);
   readonly #members = new Map<number, Member>();
   readonly #waiters = new Set<() => void>();
-  #nextWorkerId = 1;
   #wanted = 0;
   #generation = 0;
   #snapshot = '';
@@ -159,7 +161,7 @@ export class Supervisor {
   }
 
   #start(): void {
-    const workerId = this.#nextWorkerId++;
+    const workerId = ++lastWorkerId;
     const connectionSlot = this.#freeSlots.pop();
     assert(connectionSlot !== undefined, `more than ${MAX_WORKERS} workers`);
     const start: WorkerStart = {

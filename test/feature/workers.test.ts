@@ -8,6 +8,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { stringify } from 'yaml';
 import { compile } from '../../operator/compile/index.ts';
 import { loadResources } from '../../operator/resources/index.ts';
+import { CounterService } from '../../proxy/counter/counter-service.ts';
 import { GatewayProxy } from '../../proxy/gateway-proxy.ts';
 import { silentLog } from '../../proxy/telemetry/log.ts';
 import { Metrics } from '../../proxy/telemetry/metrics.ts';
@@ -67,16 +68,21 @@ async function apply(proxy: GatewayProxy, written: readonly Resource[]): Promise
   assert.deepEqual(await proxy.apply(snapshots[0]!), []);
 }
 
-async function startProxy(written: readonly Resource[]): Promise<GatewayProxy & AsyncDisposable> {
+async function startProxy(
+  written: readonly Resource[],
+): Promise<GatewayProxy & { counter: CounterService } & AsyncDisposable> {
+  const metrics = new Metrics();
+  const counter = new CounterService({ metrics });
   const proxy = new GatewayProxy({
     address: '127.0.0.1',
     affinityKey: new Uint8Array(32),
     log: silentLog,
-    metrics: new Metrics(),
+    metrics,
+    counter,
     accessLogOutput: process.stderr,
   });
   await apply(proxy, written);
-  return Object.assign(proxy, { [Symbol.asyncDispose]: () => proxy.stop() });
+  return Object.assign(proxy, { counter, [Symbol.asyncDispose]: () => proxy.stop() });
 }
 
 /** @returns the open socket, or the status of the refusal */
@@ -127,7 +133,7 @@ test('the slots of a worker that crashed come back, the others stay, and the wor
   // What the crash closed is what can be opened again, no more and no less.
   await until(
     'the count is that of open sockets',
-    () => proxy.holdings(1).connections === 30 - closedSockets.size,
+    () => proxy.counter.summary(1).connections === 30 - closedSockets.size,
   );
   const results = await Promise.all(Array.from({ length: 40 }, () => connect(port, ada)));
   assert.equal(results.filter(isOpen).length, closedSockets.size);
@@ -146,7 +152,7 @@ test('edits keep the count: another rule, another order, a lower maximum', async
   assert.equal(open.filter((socket) => socket.readyState === WebSocket.OPEN).length, LIMIT);
   open[0]?.close();
   await once(open[0]!, 'close');
-  await until('the slot is given back', () => proxy.holdings(1).connections === LIMIT - 1);
+  await until('the slot is given back', () => proxy.counter.summary(1).connections === LIMIT - 1);
   assert.equal(await connect(port, ada), 429);
   await apply(proxy, resources(port, LIMIT));
   assert.ok(isOpen(await connect(port, ada)));
