@@ -68,7 +68,8 @@ test("the client's address by trusted hops", () => {
     [1, [['Forwarded', 'for=6.6.6.6, FOR="[2001:db8::1]:4711";proto=http;by=_x']], '2001:db8::1'],
     [1, [['Forwarded', 'proto=http;for=1.1.1.1']], '1.1.1.1'],
     [1, [['Forwarded', 'for=_hidden']], '192.0.2.9'],
-    [1, [['Forwarded', 'for="a, for=6.6.6.6']], '192.0.2.9'],
+    // The proxy added a whole element to what the client had begun.
+    [1, [['Forwarded', 'for="a, for=6.6.6.6']], '6.6.6.6'],
     [1, [['Forwarded', 'proto=http']], '192.0.2.9'],
     [
       1,
@@ -82,6 +83,30 @@ test("the client's address by trusted hops", () => {
   for (const [trustedHops, headers, expected] of cases) {
     const found = clientAddressOf('192.0.2.9', new HeaderList(headers), trustedHops);
     assert.equal(found, expected, `${trustedHops} ${JSON.stringify(headers)}`);
+  }
+});
+
+test('a quote that a client left open does not hide what the trusted proxies wrote', () => {
+  const proxied = ['1.1.1.1', '10.0.0.1'];
+  for (const hostile of [
+    '"',
+    '6.6.6.6, "',
+    '"\\',
+    '\\"',
+    '"a" "',
+    'for="',
+    'for="6.6.6.6;x="',
+    'for="\\"',
+    'for=6.6.6.6;"\\',
+  ]) {
+    for (const trustedHops of [1, 2]) {
+      const chain = [hostile, ...proxied.slice(0, trustedHops)].join(', ');
+      const elements = [hostile, ...proxied.slice(0, trustedHops).map((entry) => `for=${entry};x="a,b\\"c"`)];
+      const address = (name: string, value: string) =>
+        clientAddressOf('192.0.2.9', new HeaderList([[name, value]]), trustedHops);
+      assert.equal(address('X-Forwarded-For', chain), '1.1.1.1', chain);
+      assert.equal(address('Forwarded', elements.join(', ')), '1.1.1.1', elements.join(', '));
+    }
   }
 });
 

@@ -104,9 +104,10 @@ function portOf(hop: Hop, proto: string, trusted: boolean, headers: HeaderView):
 /** The entries of `X-Forwarded-For`, or where there is no such field, the `for` of each element of `Forwarded`. */
 function forwardedFor(headers: HeaderView): string[] {
   if (headers.has('x-forwarded-for')) {
-    return splitList(headers.values('x-forwarded-for').join(',')).map((entry) =>
-      isEntry(entry) ? entry : 'unknown',
-    );
+    // A plain list, without quoted strings.
+    const entries = headers.values('x-forwarded-for').join(',').split(',');
+    const members = entries.map((entry) => entry.trim()).filter((entry) => entry !== '');
+    return members.map((entry) => (isEntry(entry) ? entry : 'unknown'));
   }
   return splitElements(headers).map((element) => forOf(element) ?? 'unknown');
 }
@@ -118,25 +119,32 @@ function forwardedElements(headers: HeaderView): string[] {
 }
 
 function splitElements(headers: HeaderView): string[] {
-  return headers.has('forwarded') ? splitList(headers.values('forwarded').join(',')) : [];
+  return headers.has('forwarded') ? splitList(headers.values('forwarded').join(','), ',') : [];
 }
 
-/** Splits at commas outside quoted strings; empty members are left out (RFC 9110 §5.6.1). */
-function splitList(text: string, separator = ','): string[] {
+/**
+ * Splits at separators outside quoted strings; empty members are left out (RFC 9110 §5.6.1). From the right, where the
+ * trusted proxies wrote: a quote that a client left open on the left cannot swallow their entries.
+ */
+function splitList(text: string, separator: string): string[] {
   const members: string[] = [];
-  let start = 0;
+  let end = text.length;
   let quoted = false;
-  for (let i = 0; i <= text.length; i++) {
-    const character = text[i];
-    if (quoted && character === '\\') i++;
-    else if (character === '"') quoted = !quoted;
-    if (i >= text.length || (character === separator && !quoted)) {
-      const member = text.slice(start, i).trim();
-      if (member !== '') members.push(member);
-      start = i + 1;
-    }
+  for (let i = text.length - 1; i >= -1; i--) {
+    if (text[i] === '"' && !isEscaped(text, i)) quoted = !quoted;
+    if (i >= 0 && (text[i] !== separator || quoted)) continue;
+    const member = text.slice(i + 1, end).trim();
+    if (member !== '') members.push(member);
+    end = i;
   }
-  return members;
+  return members.reverse();
+}
+
+/** Whether an odd number of backslashes stands before that character. */
+function isEscaped(text: string, at: number): boolean {
+  let backslashes = 0;
+  while (text[at - 1 - backslashes] === '\\') backslashes++;
+  return backslashes % 2 === 1;
 }
 
 /** Whether an element may be written before ours: an open quote would swallow what follows. */
