@@ -3,6 +3,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import packageJson from '../package.json' with { type: 'json' };
 import { parseHostPort } from './host-port.ts';
 
+const DEFAULT_ADMIN = '127.0.0.1:9901';
+
 const program = new Command('sluice')
   .description('A gateway for real-time services, with exact limits on connections per user.')
   .version(packageJson.version)
@@ -19,11 +21,10 @@ program
   .command('run')
   .description('Serve the gateways in the files on this machine, and follow changes of the files.')
   .addOption(files())
-  .option(
-    '--admin <host:port>',
-    'address of the admin endpoints; port 0 picks one',
-    hostPort,
-    hostPort('127.0.0.1:9901'),
+  .addOption(
+    new Option('--admin <host:port>', 'address of the admin endpoints; port 0 picks one')
+      .argParser(hostPort)
+      .default(hostPort(DEFAULT_ADMIN), DEFAULT_ADMIN),
   )
   .option('--address <address>', 'address that listeners bind; :: opens them to the network', '127.0.0.1')
   .addOption(

@@ -243,7 +243,7 @@ export class Standalone implements AdminSource {
     this.#problems = [
       ...diagnostics.map((diagnostic) => ({
         severity: diagnostic.severity,
-        text: formatDiagnostic(diagnostic),
+        text: formatDiagnostic(diagnostic, { severity: false }),
       })),
       ...failures.map(({ listeners, message }) => ({
         severity: 'error' as const,

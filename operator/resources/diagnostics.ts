@@ -81,11 +81,14 @@ export function objectName(resource: Pick<Resource, 'kind' | 'namespace' | 'name
   return `${resource.kind} ${resource.namespace}/${resource.name}`;
 }
 
-/** `file:line:column: EdgeGateway default/chat: spec.listeners[0].port: found …, expected …`, on one line. */
-export function formatDiagnostic(diagnostic: Diagnostic): string {
-  const { severity, object, file, line, column, field, message } = diagnostic;
+/**
+ * One line for a person, such as `file:7:11: EdgeGateway default/chat: spec.replicas: found …`; the word `warning`
+ * stands in it unless it is left to whoever prints the line.
+ */
+export function formatDiagnostic(diagnostic: Diagnostic, { severity = true } = {}): string {
+  const { object, file, line, column, field, message } = diagnostic;
   const parts = [`${file}:${line}:${column}`, object, field, message].filter((part) => part !== '');
-  if (severity === 'warning') parts.splice(1, 0, 'warning');
+  if (severity && diagnostic.severity === 'warning') parts.splice(1, 0, 'warning');
   return oneLine(parts.join(': '));
 }
 

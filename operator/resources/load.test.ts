@@ -10,7 +10,7 @@ spec: {targets: [{fqdn: localhost, port: 80}]}
 `;
 
 function messagesFor(text: string): string[] {
-  return loadResources(text, 'f.yaml').diagnostics.map(formatDiagnostic);
+  return loadResources(text, 'f.yaml').diagnostics.map((diagnostic) => formatDiagnostic(diagnostic));
 }
 
 test('every document of a text becomes a resource, in order', () => {

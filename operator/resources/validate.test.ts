@@ -6,7 +6,9 @@ import { resourceOf } from './testing/schemas.ts';
 import { validateResource } from './validate.ts';
 
 function messagesFor(text: string): string[] {
-  return loadResources(text, 'f.yaml').resources.flatMap(validateResource).map(formatDiagnostic);
+  return loadResources(text, 'f.yaml')
+    .resources.flatMap(validateResource)
+    .map((diagnostic) => formatDiagnostic(diagnostic));
 }
 
 test('all errors are told at once, by place, on one line each', () => {

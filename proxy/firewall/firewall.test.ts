@@ -230,7 +230,7 @@ test('without a count: Closed and Local answer 503, Open and a dry run admit', a
     const refused = refusal(await firewall([list([byUser()], { failurePolicy })], outage).connect());
     assert.deepEqual(
       [refused.status, refused.reason, refused.retryAfterSeconds],
-      [503, 'counter_unavailable', 7],
+      [503, 'count_unavailable', 7],
     );
   }
   const open = firewall([list([byUser()], { failurePolicy: 'Open' })], outage);

@@ -25,7 +25,7 @@ export interface Admitted {
 export interface Refused {
   readonly admitted: false;
   readonly status: 429 | 503;
-  readonly reason: 'too_many_connections' | 'counter_unavailable';
+  readonly reason: 'too_many_connections' | 'count_unavailable';
   readonly ruleList: string;
   readonly rule: string;
   /** For the client: what is limited to how much, never who the client is. */
@@ -198,7 +198,7 @@ function refused(rule: CompiledRule, status: 429 | 503): Refused {
   return {
     admitted: false,
     status,
-    reason: tooMany ? 'too_many_connections' : 'counter_unavailable',
+    reason: tooMany ? 'too_many_connections' : 'count_unavailable',
     ruleList: rule.list.id,
     rule: rule.rule.name,
     message: tooMany

@@ -318,7 +318,8 @@ export class Exchange {
       series.bytesIn.add(this.downstream.bytesIn);
       series.bytesOut.add(this.downstream.bytesOut);
     }
-    if (this.services.accessLog.wanted()) this.services.accessLog.write(this.accessRecord(durationMs));
+    if (this.services.accessLog.wanted(this.status))
+      this.services.accessLog.write(this.accessRecord(durationMs));
   }
 
   accessRecord(durationMs: number): AccessRecord {

@@ -93,7 +93,7 @@ export class Relay implements UpstreamReceiver {
   }
 
   #attemptAt(selection: Selection, fresh: boolean): void {
-    const { services, rule } = this.#exchange;
+    const { services } = this.#exchange;
     const { endpoint } = selection;
     this.#repetition.attempts++;
     this.#endpoint = endpoint;
@@ -102,7 +102,7 @@ export class Relay implements UpstreamReceiver {
     this.#attemptSinceMs = 0;
     this.#waitingSinceMs = 0;
     services.pools.begin(endpoint);
-    if (this.#repetition.attempts > 1) services.metrics.retried(rule!.rule.id);
+    if (this.#repetition.attempts > 1) services.metrics.retried(endpoint.pool.id);
     const idle = fresh ? null : services.upstreams.takeIdle(endpoint);
     if (idle === null) {
       this.#reused = false;
@@ -208,7 +208,7 @@ export class Relay implements UpstreamReceiver {
       this.#retryLater(endpoint);
       return false;
     }
-    services.pools.report(endpoint, status >= 500 ? 'server_error' : 'success');
+    services.pools.report(endpoint, status >= 502 && status <= 504 ? 'server_error' : 'success');
     this.#waitingSinceMs = 0;
     this.#eventStream = (head.chunked || head.framing === 'untilClose') && isEventStream(head);
     if (this.#eventStream && rule!.rule.ruleLists.length > 0) {

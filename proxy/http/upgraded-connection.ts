@@ -43,7 +43,7 @@ export class UpgradedConnection implements ConnectionEntry {
     this.#services = services;
     this.#series = exchange.rule?.series ?? null;
     this.#admitted = exchange.takeAdmission();
-    this.#record = services.accessLog.wanted() ? copiedRecord(exchange.accessRecord(0)) : null;
+    this.#record = services.accessLog.wanted(101) ? copiedRecord(exchange.accessRecord(0)) : null;
     const lifetimeMs = this.#admitted?.maxLifetimeMs ?? 0;
     this.#cancelLifetime =
       lifetimeMs > 0 ? services.clock.after(lifetimeMs, () => this.close('lifetime')) : null;

@@ -129,13 +129,24 @@ test('a batch is handed over after a while without a flush', async () => {
   assert.deepEqual(rest, { ...EXAMPLE, durationMs: 1.235 });
 });
 
+test('a sampled log has every server error', () => {
+  const { log } = logAndOutput();
+  log.apply({ mode: 'Sampled', sampleRatio: 0 });
+  assert.deepEqual(
+    [200, 499, 500, 504].map((status) => log.wanted(status)),
+    [false, false, true, true],
+  );
+  log.apply({ mode: 'Off', sampleRatio: 0 });
+  assert.equal(log.wanted(500), false);
+});
+
 test('what is wanted follows the settings', () => {
   const { log } = logAndOutput();
-  assert.equal(log.wanted(), false);
+  assert.equal(log.wanted(200), false);
   log.apply({ mode: 'All', sampleRatio: 0 });
-  assert.equal(log.wanted(), true);
+  assert.equal(log.wanted(200), true);
   log.apply({ mode: 'Sampled', sampleRatio: 0.4 });
-  assert.equal(log.wanted(), false);
+  assert.equal(log.wanted(200), false);
   log.apply({ mode: 'Sampled', sampleRatio: 0.6 });
-  assert.equal(log.wanted(), true);
+  assert.equal(log.wanted(200), true);
 });

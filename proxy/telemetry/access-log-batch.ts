@@ -36,9 +36,10 @@ export class BatchingAccessLog implements AccessLog {
     this.#settings = settings;
   }
 
-  wanted(): boolean {
+  wanted(status: number): boolean {
     const { mode, sampleRatio } = this.#settings;
-    return mode === 'All' || (mode === 'Sampled' && this.#random() < sampleRatio);
+    if (mode === 'Off') return false;
+    return mode === 'All' || status >= 500 || this.#random() < sampleRatio;
   }
 
   write(record: AccessRecord): void {

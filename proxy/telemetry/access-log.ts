@@ -25,7 +25,7 @@ export interface AccessRecord {
 
 /** Where finished exchanges go: workers batch them to the main thread, which prints JSON lines. */
 export interface AccessLog {
-  /** Decides, so that a call site builds no record in vain. */
-  wanted(): boolean;
+  /** Decides by what the client got, so that a call site builds no record in vain. */
+  wanted(status: number): boolean;
   write(record: AccessRecord): void;
 }
