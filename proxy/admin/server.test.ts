@@ -41,8 +41,19 @@ test('metrics, config, pools and the page are served', async () => {
 
 test('the connection limit is checked', async () => {
   assert.deepEqual(await (await get('/connections?limit=5')).json(), { limit: 5 });
-  for (const bad of ['-1', '1e9', 'x'])
+  for (const bad of ['-1', '0', '', '1e9', 'x'])
     assert.equal((await get(`/connections?limit=${bad}`)).status, 400, bad);
+});
+
+test('a target that is no path is refused', async () => {
+  for (const path of ['//', 'http://[']) {
+    const { promise, resolve } = Promise.withResolvers<number | undefined>();
+    request({ port, host: '127.0.0.1', path }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).end();
+    assert.equal(await promise, 400, path);
+  }
 });
 
 test('other methods and paths are refused with what was expected', async () => {

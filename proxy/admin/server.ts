@@ -73,7 +73,9 @@ export class AdminServer {
     if (this.#loopback && !isLocalName(request.headers.host ?? '')) {
       return sendJson(response, 403, { error: { message: 'the Host is not a loopback name' } });
     }
-    const url = new URL(request.url ?? '/', 'http://admin');
+    const url = URL.parse(request.url ?? '/', 'http://admin');
+    if (url === null)
+      return sendJson(response, 400, { error: { message: 'the request target is not a URL' } });
     switch (url.pathname) {
       case '/':
         response.setHeader(
@@ -93,9 +95,9 @@ export class AdminServer {
         return sendJson(response, 200, this.#source.config());
       case '/connections': {
         const limit = Number(url.searchParams.get('limit') ?? DEFAULT_CONNECTIONS);
-        if (!Number.isInteger(limit) || limit < 0 || limit > MAX_CONNECTIONS) {
+        if (!Number.isInteger(limit) || limit < 1 || limit > MAX_CONNECTIONS) {
           return sendJson(response, 400, {
-            error: { message: `limit: expected an integer between 0 and ${MAX_CONNECTIONS}` },
+            error: { message: `limit: expected an integer between 1 and ${MAX_CONNECTIONS}` },
           });
         }
         return sendJson(response, 200, await this.#source.connections(limit));
