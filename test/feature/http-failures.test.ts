@@ -88,6 +88,28 @@ test('a route without a backend that exists is a 500', async (t) => {
   }
 });
 
+test('502, 503 and 504 of a backend count against its endpoint, other answers do not', async (t) => {
+  for (const [status, outcome] of [
+    [500, 'success'],
+    [501, 'success'],
+    [502, 'server_error'],
+    [503, 'server_error'],
+    [504, 'server_error'],
+    [505, 'success'],
+  ] as const) {
+    const port = await startScripted(t, () => `HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n`);
+    const gateway = await startGateway(t, { backends: [port] });
+    const client = await gateway.connect();
+    client.send(GET);
+    assert.equal((await client.response()).status, status);
+    assert.deepEqual(
+      gateway.pools.outcomes.map(([, reported]) => reported),
+      [outcome],
+      String(status),
+    );
+  }
+});
+
 test('a backend that dies before it answers is a 502', async (t) => {
   const upstreams = await startBackend(t);
   const gateway = await startGateway(t, { backends: [upstreams.port] });
