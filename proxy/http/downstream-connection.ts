@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { CloseReason } from '../connections/registry.ts';
+import { type SocketOwner, setOwner } from '../connections/socket-owner.ts';
 import { type Answer, http1Refusal, type Reason, reasonOfCodecStatus } from './answers.ts';
 import { ClientSide } from './client-side.ts';
 import { NEVER } from './clock.ts';
@@ -51,7 +53,7 @@ export interface ConnectionOwner {
  * One client connection by HTTP/1.x. Requests are served one after the other, so that answers keep their order;
  * what a client sends ahead waits here, and beyond a limit in its own socket.
  */
-export class DownstreamConnection extends ExchangeEntry implements ExchangeDownstream {
+export class DownstreamConnection extends ExchangeEntry implements ExchangeDownstream, SocketOwner {
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #output: Output;
@@ -95,16 +97,12 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
     this.#client = new ClientSide(arrival, peerAddress);
     this.#output = new Output(socket);
     this.#writer = new ResponseWriter(this.#output);
-    socket.on('data', this.#onData);
-    socket.on('end', this.#onEnd);
-    socket.on('close', this.#onClose);
-    socket.on('error', this.#onError);
-    socket.on('drain', this.#onDrain);
+    setOwner(socket, this);
   }
 
   // --- What the socket says
 
-  readonly #onData = (chunk: Buffer): void => {
+  onData(_socket: Duplex, chunk: Buffer): void {
     if (this.#stage >= STAGE.lingering) {
       this.#lingeredBytes += chunk.length;
       if (this.#lingeredBytes > MAX_LINGER_BYTES) this.#socket.destroy();
@@ -112,9 +110,9 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
     }
     this.#input.append(chunk);
     this.#process();
-  };
+  }
 
-  readonly #onEnd = (): void => {
+  onEnd(): void {
     this.#clientEnded = true;
     if (this.#stage === STAGE.lingering) this.#socket.destroySoon();
     else if (this.#stage === STAGE.exchange) {
@@ -130,25 +128,25 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
       this.#stage = STAGE.lingering;
       this.#sinceMs = 0;
     }
-  };
+  }
 
-  readonly #onError = (): void => {
-    // `close` follows.
-  };
+  onError(): void {
+    // `onClosed` follows.
+  }
 
-  readonly #onClose = (): void => {
+  onClosed(): void {
     this.#stage = STAGE.closed;
     this.#input.clear();
     this.#exchange?.onClientGone();
     this.#exchange = null;
     this.#owner.closed(this);
-  };
+  }
 
-  readonly #onDrain = (): void => {
+  onDrain(): void {
     this.#output.drained();
     this.#blockedSinceMs = 0;
     this.#exchange?.onDownstreamDrain();
-  };
+  }
 
   // --- Reading requests
 
@@ -414,11 +412,6 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
     const early = this.#input.take();
     this.#stage = STAGE.closed;
     this.#exchange = null;
-    socket.off('data', this.#onData);
-    socket.off('end', this.#onEnd);
-    socket.off('close', this.#onClose);
-    socket.off('error', this.#onError);
-    socket.off('drain', this.#onDrain);
     this.#owner.closed(this);
     // Nothing is emitted before the next turn, when the new owner listens.
     if (this.#paused) socket.resume();

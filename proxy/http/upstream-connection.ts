@@ -1,5 +1,7 @@
 import net from 'node:net';
+import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
+import { type SocketOwner, setOwner } from '../connections/socket-owner.ts';
 import type { Endpoint } from '../pools/endpoint.ts';
 import { NEVER } from './clock.ts';
 import { type BodyReader, bodyReader } from './codec/body.ts';
@@ -52,7 +54,7 @@ const MAX_INFORMATIONAL = 16;
 const KEEP_ALIVE_MARGIN_MS = 1000;
 
 /** One connection to an endpoint: it serves one request at a time. */
-export class UpstreamConnection {
+export class UpstreamConnection implements SocketOwner {
   readonly endpoint: Endpoint;
   readonly socket: net.Socket;
   readonly output: Output;
@@ -89,12 +91,8 @@ export class UpstreamConnection {
         : // The types leave `allowHalfOpen` out, which the socket below takes as any other does.
           tls.connect({ ...options, host, port, allowHalfOpen: true } as tls.ConnectionOptions);
     this.output = new Output(this.socket);
-    this.socket.on(options === null ? 'connect' : 'secureConnect', this.#onConnected);
-    this.socket.on('data', this.#onData);
-    this.socket.on('end', this.#onEnd);
-    this.socket.on('error', this.#onError);
-    this.socket.on('close', this.#onClose);
-    this.socket.on('drain', this.#onDrain);
+    this.socket.once(options === null ? 'connect' : 'secureConnect', () => this.#onConnected());
+    setOwner(this.socket, this);
     if (options !== null) this.socket.setNoDelay(true).setKeepAlive(true);
   }
 
@@ -143,36 +141,30 @@ export class UpstreamConnection {
     this.socket.destroy();
   }
 
-  /** Gives the bare socket away, after an upgrade. */
+  /** Gives the socket away, after an upgrade: it is to get another owner at once. */
   detach(): net.Socket {
     this.destroyed = true;
     this.#receiver = null;
     this.#held = null;
     this.#home.remove(this);
-    const { socket } = this;
-    socket.off('data', this.#onData);
-    socket.off('end', this.#onEnd);
-    socket.off('error', this.#onError);
-    socket.off('close', this.#onClose);
-    socket.off('drain', this.#onDrain);
-    return socket;
+    return this.socket;
   }
 
-  readonly #onConnected = (): void => {
+  #onConnected(): void {
     this.connected = true;
     this.#receiver?.onConnected();
-  };
+  }
 
-  readonly #onDrain = (): void => {
+  onDrain(): void {
     this.output.drained();
     this.#receiver?.onDrain();
-  };
+  }
 
-  readonly #onError = (error: Error): void => {
+  onError(_socket: Duplex, error: Error): void {
     this.#error = error;
-  };
+  }
 
-  readonly #onClose = (): void => {
+  onClosed(): void {
     if (this.destroyed) return;
     const receiver = this.#receiver;
     const error = this.#error;
@@ -182,10 +174,10 @@ export class UpstreamConnection {
       this.destroy();
       receiver.onConnectError(error ?? new Error('connection closed while it was being made'));
     }
-  };
+  }
 
   /** The backend sends no more. */
-  readonly #onEnd = (): void => {
+  onEnd(): void {
     const body = this.#body;
     if (body !== null && this.#held === null && body.completeAtEnd && this.#receiver !== null) {
       const receiver = this.#receiver;
@@ -195,9 +187,9 @@ export class UpstreamConnection {
       return;
     }
     this.#fail('reset', this.#closeCode());
-  };
+  }
 
-  readonly #onData = (chunk: Buffer): void => {
+  onData(_socket: Duplex, chunk: Buffer): void {
     if (this.#receiver === null) {
       // Nobody asked for anything: the next response on this connection could not be trusted (RFC 9112 §9.2).
       this.destroy();
@@ -207,7 +199,7 @@ export class UpstreamConnection {
     this.#held = null;
     this.responseBegun = true;
     this.#consume(held === null ? chunk : Buffer.concat([held, chunk]));
-  };
+  }
 
   #consume(chunk: Buffer): void {
     const receiver = this.#receiver;
@@ -284,7 +276,7 @@ export class UpstreamConnection {
     this.#receiver = null;
     this.#body = null;
     this.served++;
-    // Bytes behind the response belong to no request: see #onData.
+    // Bytes behind the response belong to no request: see `onData`.
     if (exact && head.persistent && this.#requestSent) {
       if (this.served === 1) this.keepAliveHintMs = keepAliveHint(head);
       // The last of the body may have filled the client's socket and paused this one.

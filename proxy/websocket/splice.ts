@@ -2,13 +2,14 @@
  * Two sockets joined: what one says, the other hears, with back-pressure and half-close kept.
  *
  * A gateway holds many thousands of these, nearly all of them idle, so a splice is one record that both sockets
- * refer to, with handlers that all splices share, no timer of its own and nothing of the request that opened it.
+ * refer to, with no handlers and no timer of its own and nothing of the request that opened it.
  * For a WebSocket the record reads frame headers in passing, so that a ping or a close frame of the gateway's own
  * can be put between two frames; the frames themselves pass as the bytes they are.
  */
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Settings } from '../config/snapshot.ts';
+import { type SocketOwner, setOwner } from '../connections/socket-owner.ts';
 import { type Clock, NEVER } from '../http/clock.ts';
 import { CLOSE, closeFrame, controlFrame, FrameReader, PING, PONG } from './frames.ts';
 
@@ -41,10 +42,6 @@ export type SpliceEnd =
 export const GOING_AWAY = 1001;
 export const POLICY_VIOLATION = 1008;
 export const SERVICE_RESTART = 1012;
-
-const SPLICE = Symbol('splice');
-
-type Spliced = Duplex & { [SPLICE]?: Splice };
 
 /**
  * Payload of the gateway's pings. Nobody but its own clients ever sees it, so a pong that carries it answers a ping
@@ -101,7 +98,7 @@ export class Splicer {
   }
 }
 
-export class Splice {
+export class Splice implements SocketOwner {
   readonly client: Duplex;
   readonly upstream: Duplex;
   /** From the client, and to it, since the splice began; without frames of the gateway's own. */
@@ -220,7 +217,6 @@ export class Splice {
     this.#schedule();
   }
 
-  /** For the shared handlers. */
   onData(source: Duplex, chunk: Uint8Array): void {
     if (source === this.client) {
       this.bytesIn += chunk.length;
@@ -275,7 +271,7 @@ export class Splice {
   }
 
   /** Harmless when repeated. */
-  onSocketClosed(closed: Duplex): void {
+  onClosed(closed: Duplex): void {
     const isClient = closed === this.client;
     if (isClient ? this.#clientGone : this.#upstreamGone) return;
     if (isClient) this.#clientGone = true;
@@ -289,21 +285,16 @@ export class Splice {
     if (isClient) this.#onClose(this);
   }
 
-  #adopt(socket: Spliced): void {
-    socket[SPLICE] = this;
+  #adopt(socket: Duplex): void {
+    setOwner(socket, this);
     socket.allowHalfOpen = true;
-    socket.on('data', handleData);
-    socket.on('drain', handleDrain);
-    socket.on('end', handleEnd);
-    socket.on('error', handleError);
-    socket.on('close', handleClose);
     // Whoever had the socket may have paused it. Data comes with the next tick, after the heads.
     socket.resume();
   }
 
   /** What happened to a socket before it was adopted. */
   #catchUp(socket: Duplex): void {
-    if (socket.closed) this.onSocketClosed(socket);
+    if (socket.closed) this.onClosed(socket);
     else if (socket.destroyed) this.destroy(socket === this.client ? 'client_closed' : 'upstream_closed');
     else if (socket.readableEnded) this.onEnd(socket);
   }
@@ -434,28 +425,6 @@ export class Splice {
     }
     this.deadlineMs = next;
   }
-}
-
-// One function of each kind for all sockets, which finds the splice through the socket.
-
-function handleData(this: Spliced, chunk: Uint8Array): void {
-  this[SPLICE]!.onData(this, chunk);
-}
-
-function handleDrain(this: Spliced): void {
-  this[SPLICE]!.onDrain(this);
-}
-
-function handleEnd(this: Spliced): void {
-  this[SPLICE]!.onEnd(this);
-}
-
-function handleError(this: Spliced): void {
-  this[SPLICE]!.onError(this);
-}
-
-function handleClose(this: Spliced): void {
-  this[SPLICE]!.onSocketClosed(this);
 }
 
 function readAll(reader: FrameReader, chunk: Uint8Array, from: number): void {
