@@ -10,6 +10,8 @@ import type { Exchange } from './exchange.ts';
 import type { HttpServices } from './services.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
+interface Requested extends Pick<AccessRecord, 'host' | 'path' | 'protocol'> {}
+
 /** What is known of an open WebSocket: all that is left of the exchange that opened it. */
 export class UpgradedConnection implements ConnectionEntry {
   readonly id: number;
@@ -25,8 +27,8 @@ export class UpgradedConnection implements ConnectionEntry {
   readonly #series: RuleSeries | null;
   readonly #admitted: Admitted | null;
   readonly #cancelLifetime: (() => void) | null;
-  /** Kept only where the access log wants it. */
-  readonly #record: AccessRecord | null;
+  /** For the access log; `null` where it does not want the connection. */
+  readonly #requested: Requested | null;
   readonly #splice: Splice;
 
   constructor(exchange: Exchange, endpoint: Endpoint, open: (onClose: (splice: Splice) => void) => Splice) {
@@ -43,7 +45,7 @@ export class UpgradedConnection implements ConnectionEntry {
     this.#services = services;
     this.#series = exchange.rule?.series ?? null;
     this.#admitted = exchange.takeAdmission();
-    this.#record = services.accessLog.wanted(101) ? copiedRecord(exchange.accessRecord(0)) : null;
+    this.#requested = services.accessLog.wanted(exchange.status) ? requestedBy(exchange) : null;
     const lifetimeMs = this.#admitted?.maxLifetimeMs ?? 0;
     this.#cancelLifetime =
       lifetimeMs > 0 ? services.clock.after(lifetimeMs, () => this.close('lifetime')) : null;
@@ -71,7 +73,7 @@ export class UpgradedConnection implements ConnectionEntry {
   }
 
   /** The client's socket is gone: its slots come back now. It may be gone before the constructor returns. */
-  #closed({ bytesIn, bytesOut, end }: Splice): void {
+  #closed(splice: Splice): void {
     const services = this.#services;
     this.#admitted?.release();
     this.#cancelLifetime?.();
@@ -79,13 +81,34 @@ export class UpgradedConnection implements ConnectionEntry {
     services.registry.remove(this);
     if (this.#series !== null) {
       this.#series.webSockets.add(-1);
-      this.#series.bytesIn.add(bytesIn);
-      this.#series.bytesOut.add(bytesOut);
+      this.#series.bytesIn.add(splice.bytesIn);
+      this.#series.bytesOut.add(splice.bytesOut);
     }
-    if (this.#record !== null) {
+    if (this.#requested !== null) {
       const durationMs = performance.now() - this.openedAtMs;
-      services.accessLog.write({ ...this.#record, durationMs, bytesIn, bytesOut, reason: end });
+      services.accessLog.write(this.#accessRecord(this.#requested, durationMs, splice));
     }
+  }
+
+  #accessRecord({ host, path, protocol }: Requested, durationMs: number, splice: Splice): AccessRecord {
+    const { bytesIn, bytesOut, end } = splice;
+    return {
+      listener: this.listener,
+      rule: this.rule,
+      method: 'GET',
+      host,
+      path,
+      protocol,
+      status: 101,
+      reason: end,
+      client: this.clientAddress,
+      userId: this.userId,
+      pool: this.pool,
+      endpoint: this.endpoint.id,
+      durationMs,
+      bytesIn,
+      bytesOut,
+    };
   }
 }
 
@@ -119,6 +142,7 @@ function copied(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 
-function copiedRecord(record: AccessRecord): AccessRecord {
-  return { ...record, host: copied(record.host), path: copied(record.path), client: copied(record.client) };
+function requestedBy({ downstream }: Exchange): Requested {
+  const { host, path } = downstream.request;
+  return { host: copied(host), path: copied(path), protocol: downstream.protocol };
 }
