@@ -178,6 +178,8 @@ export class UpstreamConnection implements SocketOwner {
 
   /** The backend sends no more. */
   onEnd(): void {
+    // In the middle of the TLS handshake: the socket makes an error of it, which tells that nothing was sent yet.
+    if (!this.connected) return;
     const body = this.#body;
     if (body !== null && this.#held === null && body.completeAtEnd && this.#receiver !== null) {
       const receiver = this.#receiver;

@@ -68,6 +68,34 @@ test('another endpoint is tried when one refuses, whatever the method is', async
   assert.equal(gateway.pools.inUse, 0);
 });
 
+test('a backend that leaves in the middle of the TLS handshake counts as one that cannot be reached', async (t) => {
+  for (const leave of [
+    (socket: net.Socket) => socket.end(),
+    (socket: net.Socket) => socket.once('data', () => socket.end()),
+    (socket: net.Socket) => socket.once('data', () => socket.resetAndDestroy()),
+  ]) {
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {}).resume();
+      leave(socket);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const { port } = server.address() as net.AddressInfo;
+    const gateway = await startGateway(t, { backends: [port, port], pool: { protocol: 'HTTPS' } });
+    const client = await gateway.connect();
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n');
+    await refusedWith(client, 502, 'connect_failed');
+    assert.equal(gateway.records.at(-1)?.reason, 'connect_reset');
+    // Nothing was sent, so the other endpoint was tried.
+    assert.deepEqual(
+      gateway.pools.outcomes.map(([, outcome]) => outcome),
+      ['connect_failed', 'connect_failed'],
+    );
+    assert.equal(gateway.pools.inUse, 0);
+  }
+});
+
 test('a pool without a usable endpoint is a 503 at once, with Retry-After', async (t) => {
   const gateway = await startGateway(t);
   gateway.pools.unavailable = { endpoint: null, reason: 'no_healthy_target', description: '' };
