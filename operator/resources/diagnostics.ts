@@ -76,9 +76,12 @@ export function diagnoseAt(source: Source, object: string, path: FieldPath, find
   };
 }
 
+/** The longest valid name: only an invalid one is cut. */
+const MAX_NAME = 253;
+
 /** `EdgeGateway default/chat`. */
 export function objectName(resource: Pick<Resource, 'kind' | 'namespace' | 'name'>): string {
-  return `${resource.kind} ${resource.namespace}/${resource.name}`;
+  return `${resource.kind} ${shorten(resource.namespace, MAX_NAME)}/${shorten(resource.name, MAX_NAME)}`;
 }
 
 /**
@@ -109,7 +112,7 @@ export function fieldName(path: FieldPath): string {
   let name = '';
   for (const key of path) {
     if (typeof key === 'number') name += `[${key}]`;
-    else if (/^[A-Za-z_$][\w$-]*$/.test(key)) name += name === '' ? key : `.${key}`;
+    else if (key.length <= 80 && /^[A-Za-z_$][\w$-]*$/.test(key)) name += name === '' ? key : `.${key}`;
     else name += `[${shorten(key, 80)}]`;
   }
   return name;
@@ -126,9 +129,14 @@ export function describeValue(value: unknown): string {
 
 /** The same for a value that must not be shown. */
 export function describeHidden(value: unknown): string {
-  if (typeof value === 'string') return `a text of ${value.length} characters (not shown)`;
+  if (typeof value === 'string') return `a text of ${characters(value.length)} (not shown)`;
   if (typeof value === 'number' || typeof value === 'boolean') return `a ${typeof value} (not shown)`;
   return describeValue(value);
+}
+
+/** `1 character`, `2 characters`. */
+export function characters(count: number): string {
+  return `${count} character${count === 1 ? '' : 's'}`;
 }
 
 /** `a, b or c`. */
@@ -145,10 +153,13 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Control characters and line separators could break the line or steer a terminal. */
+/**
+ * Control characters and line separators could break the line or steer a terminal; characters that nobody sees, such as
+ * a space of no width that was pasted along, may be what is wrong.
+ */
 function oneLine(text: string): string {
   return text.replace(
-    /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,
   );
 }

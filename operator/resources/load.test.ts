@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatDiagnostic } from './diagnostics.ts';
 import { loadResources } from './load.ts';
+import { validateResource } from './validate.ts';
 
 const pool = (name: string) => `apiVersion: sluice.dev/v1alpha1
 kind: BackendPool
@@ -245,4 +246,21 @@ test('messages about syntax do not quote the text', () => {
     assert.ok(messages.length > 0, text);
     for (const message of messages) assert.doesNotMatch(message, /hunter2/, text);
   }
+});
+
+test('what nobody sees, and what is far too long, does not get in the way of a message', () => {
+  const [message] = messagesFor('apiVersion: v1\nkind: "Con\u200bfigMap\u202e"\nmetadata: {name: a}\n');
+  assert.match(message!, /Con\\u200bfigMap\\u202e/);
+  const long = 'a'.repeat(5_000);
+  const text = pool(long).replace('spec:', `${long.slice(0, 1_000)}: 1\nspec:`);
+  const { resources } = loadResources(text, 'f.yaml');
+  for (const diagnostic of validateResource(resources[0]!)) {
+    assert.ok(formatDiagnostic(diagnostic).length < 600, formatDiagnostic(diagnostic));
+  }
+});
+
+test('a text with ": " within braces is told as such', () => {
+  assert.deepEqual(messagesFor('a: {b: c: d}'), [
+    'f.yaml:1:8: a "- " or a second ": " stands within braces or brackets; quote the value if it is a text',
+  ]);
 });

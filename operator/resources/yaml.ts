@@ -140,15 +140,20 @@ function danglingAlias(document: Document.Parsed, lines: LineCounter): YamlProbl
 
 /** The library's own texts may quote the document, and with it a secret; these do not. */
 const sentences: Partial<Record<YAMLError['code'], string>> = {
+  ALIAS_PROPS: 'an alias (*) bears a tag (!) or an anchor (&) of its own',
   BAD_ALIAS: 'an alias (*) has no name, or one that ends in a colon',
+  BAD_DIRECTIVE: 'a line that begins with % is no directive of YAML 1.1 or 1.2',
   BAD_DQ_ESCAPE: 'a text in double quotes holds an escape sequence (\\) that does not exist',
   BAD_INDENT: 'the indentation does not fit the lines above',
   BAD_SCALAR_START: 'a text that begins with @ or ` must be quoted',
   BLOCK_AS_IMPLICIT_KEY: 'a second ": " on the same line; quote the value if it is a text',
+  BLOCK_IN_FLOW: 'a "- " or a second ": " stands within braces or brackets; quote the value if it is a text',
   DUPLICATE_KEY: 'the key occurs twice in the same map',
   KEY_OVER_1024_CHARS: 'a key is longer than 1024 characters',
   MISSING_CHAR: 'a quote, bracket, comma or space is missing',
   MULTILINE_IMPLICIT_KEY: 'a key goes over several lines; a ":" or a quote is missing',
+  MULTIPLE_ANCHORS: 'a value bears two anchors (&)',
+  MULTIPLE_TAGS: 'a value bears two tags (!)',
   RESOURCE_EXHAUSTION: tooDeep.message,
   TAB_AS_INDENT: 'a tab stands where YAML allows only spaces',
   TAG_RESOLVE_FAILED: 'the value does not fit its tag (!), or the tag does not exist',
