@@ -22,6 +22,15 @@ test('a private value is shown by no printer and survives encoding', () => {
   assert.equal(decoded.certificates[0]?.key.reveal(), 'KEY');
 });
 
+test('of the URI of a key set only what is no secret is printed', () => {
+  const keys = { type: 'JwksUri', uri: 'https://keys.example.com/v1?code=SECRET' };
+  const content = { ...snapshot, authentications: [{ providers: [{ keys }] }] } as unknown as Snapshot;
+  const printed = JSON.stringify(printableSnapshot(content));
+  assert.match(printed, /"https:\/\/keys\.example\.com\/v1\?\[private\]"/);
+  assert.doesNotMatch(printed, /SECRET/);
+  assert.match(encodeSnapshot(content), /SECRET/);
+});
+
 test('the hash does not depend on key order and does depend on private values', () => {
   const reordered = Object.fromEntries(Object.entries(snapshot).reverse()) as unknown as Snapshot;
   assert.equal(snapshotHash(reordered), snapshotHash(snapshot));
