@@ -5,12 +5,28 @@ export class Input {
   /** What is unused begins at `position`; `null` when there is nothing. */
   buffer: Buffer | null = null;
   position = 0;
+  /** What `buffer` is the beginning of, with room behind it, where several chunks had to be joined. */
+  #joined: Buffer | null = null;
 
   append(chunk: Buffer): void {
     this.received += chunk.length;
-    const { buffer } = this;
-    this.buffer = buffer === null ? chunk : Buffer.concat([buffer.subarray(this.position), chunk]);
-    this.position = 0;
+    if (this.buffer === null) this.buffer = chunk;
+    else this.#join(this.buffer, chunk);
+  }
+
+  /** Room grows by doubling, so that a client that sends byte by byte has each byte copied a few times, not often. */
+  #join(buffer: Buffer, chunk: Buffer): void {
+    let { length } = buffer;
+    if (this.#joined === null || length + chunk.length > this.#joined.length) {
+      const unused = buffer.subarray(this.position);
+      length = unused.length;
+      this.#joined = Buffer.allocUnsafeSlow(2 * (length + chunk.length));
+      this.#joined.set(unused);
+      this.position = 0;
+    }
+    // Behind all that was handed out before, which may still be in use.
+    this.#joined.set(chunk, length);
+    this.buffer = this.#joined.subarray(0, length + chunk.length);
   }
 
   get unused(): number {
@@ -24,6 +40,7 @@ export class Input {
 
   clear(): void {
     this.buffer = null;
+    this.#joined = null;
     this.position = 0;
   }
 
