@@ -1,4 +1,5 @@
 /** The `sluice` command line. Exit codes: 0 done, 1 the configuration or its run failed, 2 wrong usage. */
+import { isIP } from 'node:net';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { parseHostPort } from './host-port.ts';
@@ -26,7 +27,12 @@ program
       .argParser(hostPort)
       .default(hostPort(DEFAULT_ADMIN), DEFAULT_ADMIN),
   )
-  .option('--address <address>', 'address that listeners bind; :: opens them to the network', '127.0.0.1')
+  .option(
+    '--address <address>',
+    'IP address that listeners bind; :: opens them to the network',
+    ipAddress,
+    '127.0.0.1',
+  )
   .addOption(
     new Option('--log-format <format>', 'what the program itself says, on standard error')
       .choices(['text', 'json'])
@@ -68,6 +74,12 @@ function output(choices: readonly [string, ...string[]]): Option {
   return new Option('-o, --output <format>', 'format of what is printed')
     .choices(choices)
     .default(choices[0]);
+}
+
+/** No host name, and above all no empty text, which would stand for every address. */
+function ipAddress(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError('Expected an IP address such as 127.0.0.1 or ::.');
+  return text;
 }
 
 function hostPort(text: string): { host: string; port: number } {

@@ -12,7 +12,7 @@ import { stringify } from 'yaml';
 import { backendPool, edgeGateway, Gateway, type Resource, ruleList } from '../support/gateway.ts';
 import { closed, listening } from '../support/listening.ts';
 import { freePort } from '../support/ports.ts';
-import { startProcess } from '../support/processes.ts';
+import { run, startProcess } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
 const CLI = new URL('../../cli/main.ts', import.meta.url).pathname;
@@ -154,6 +154,14 @@ test('SIGTERM during the start ends it', async () => {
     assert.doesNotMatch(process_.output, /listener web|admin:/);
   } finally {
     await rm(folder, { recursive: true });
+  }
+});
+
+test('an address to bind that is none is wrong usage, also an empty one, which would open every address', async () => {
+  for (const address of ['', 'nowhere.example', '127.0.0.1:80']) {
+    const result = await run(process.execPath, [CLI, 'run', '-f', '/dev/null', '--address', address]);
+    assert.equal(result.code, 2, address);
+    assert.match(result.output, /Expected an IP address such as 127\.0\.0\.1 or ::/);
   }
 });
 
