@@ -1,13 +1,14 @@
 import { checkWebSocketRequest, wsAcceptKey } from '../websocket/handshake.ts';
 import { type Answer, answerFor, answerWith } from './answers.ts';
 import type { ResponseHead } from './codec/head.ts';
+import { upgradeLines } from './codec/write.ts';
 import type { RequestView } from './request.ts';
 
 /** The answer to a WebSocket handshake that no backend shall see (RFC 6455 §4.2.1); `null` where it is in order. */
 export function handshakeProblem(request: RequestView, hasBody: boolean): Answer | null {
   const version = request.headers.get('sec-websocket-version');
   if (version !== undefined && version !== '13') {
-    return answerWith('websocket_version', 'Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n');
+    return answerWith('websocket_version', `Sec-WebSocket-Version: 13\r\n${upgradeLines('websocket')}`);
   }
   if (hasBody || checkWebSocketRequest(request) !== null) return answerFor('bad_websocket_handshake');
   return null;

@@ -259,7 +259,12 @@ test('a handshake that is not in order reaches no backend, and a wrong acceptanc
     client.send(WEBSOCKET.replace(from, to));
     const response = await client.response();
     assert.equal(response.status, status);
-    if (status === 426) assert.equal(response.headers.get('sec-websocket-version'), '13');
+    if (status === 426) {
+      assert.equal(response.headers.get('sec-websocket-version'), '13');
+      // Upgrade concerns this connection only, and Connection has to say so (RFC 9110 §7.8).
+      assert.equal(response.headers.get('upgrade'), 'websocket');
+      assert.match(response.headers.get('connection') ?? '', /\bUpgrade\b/);
+    }
   }
   assert.equal(upstreams.accepted, 0);
   const client = await gateway.connect();
