@@ -34,6 +34,8 @@ const SECONDS = options.quick ? 2 : 6;
 const ROUNDS = options.quick ? 1 : 3;
 const ACCEPTED = options.quick ? 1_000 : 4_000;
 const IDLE = options.quick ? 2_000 : 8_000;
+/** Of the measurements of requests and of messages. */
+const CONNECTIONS = 64;
 const PAYLOAD_BYTES = 64;
 const SETTLE_MS = 1_500;
 
@@ -94,6 +96,8 @@ async function measure(peer: Peer): Promise<Row | null> {
 async function measures(name: string, ports: Ports, pid: number): Promise<Row> {
   const webSocket = (mode: string, count: number): Promise<string> =>
     runPinned(LOAD_CORE, load('websocket-client.ts', mode, ports.proxy, count, PAYLOAD_BYTES, SECONDS));
+  // What is left over from the start is freed by then.
+  await delay(SETTLE_MS);
   const emptyBytes = residentBytes(pid);
   const idleClient = await startUntilLine(
     LOAD_CORE,
@@ -107,35 +111,55 @@ async function measures(name: string, ports: Ports, pid: number): Promise<Row> {
 
   await wrk(ports.proxy, 1);
   const http = await rounds(async () => {
-    const before = cpuSeconds(pid);
-    const result = await wrk(ports.proxy, SECONDS);
-    return { ...result, cores: (cpuSeconds(pid) - before) / SECONDS };
+    const { result, cpuMicroseconds } = await withCpu(pid, () => wrk(ports.proxy, SECONDS));
+    return { ...result, cpuMicroseconds: cpuMicroseconds / result.requests };
   });
-  const accept = await rounds(
-    async () => JSON.parse(await webSocket('accept', ACCEPTED)) as { perSecond: number },
-  );
-  const echo = await rounds(
-    async () => JSON.parse(await webSocket('echo', 64)) as { perSecond: number; p99Ms: number },
-  );
+  const accept = await rounds(async () => {
+    const { result, cpuMicroseconds } = await withCpu(pid, () => webSocket('accept', ACCEPTED));
+    return {
+      ...(JSON.parse(result) as { perSecond: number }),
+      cpuMicroseconds: cpuMicroseconds / ACCEPTED,
+    };
+  });
+  const echo = await rounds(async () => {
+    const { result, cpuMicroseconds } = await withCpu(pid, () => webSocket('echo', CONNECTIONS));
+    const figures = JSON.parse(result) as { messages: number; perSecond: number; p99Ms: number };
+    return { ...figures, cpuMicroseconds: cpuMicroseconds / figures.messages };
+  });
   return {
     name,
     figures: {
       httpPerSecond: median(http.map(({ perSecond }) => perSecond)),
       httpP99Ms: median(http.map(({ p99Ms }) => p99Ms)),
-      httpPerCoreSecond: median(http.map(({ perSecond, cores }) => perSecond / cores)),
+      httpCpuMicroseconds: median(http.map(({ cpuMicroseconds }) => cpuMicroseconds)),
       acceptedPerSecond: median(accept.map(({ perSecond }) => perSecond)),
+      acceptCpuMicroseconds: median(accept.map(({ cpuMicroseconds }) => cpuMicroseconds)),
       idleBytes,
       messagesPerSecond: median(echo.map(({ perSecond }) => perSecond)),
       messagesP99Ms: median(echo.map(({ p99Ms }) => p99Ms)),
+      messageCpuMicroseconds: median(echo.map(({ cpuMicroseconds }) => cpuMicroseconds)),
     } satisfies Record<keyof typeof MEASURES, number>,
   };
 }
 
-async function wrk(port: number, seconds: number): Promise<{ perSecond: number; p99Ms: number }> {
+/** Runs a load, and measures what the proxy used of its core meanwhile. */
+async function withCpu<T>(
+  pid: number,
+  run: () => Promise<T>,
+): Promise<{ result: T; cpuMicroseconds: number }> {
+  const before = cpuSeconds(pid);
+  const result = await run();
+  return { result, cpuMicroseconds: (cpuSeconds(pid) - before) * 1e6 };
+}
+
+async function wrk(
+  port: number,
+  seconds: number,
+): Promise<{ requests: number; perSecond: number; p99Ms: number }> {
   const text = await runPinned(LOAD_CORE, [
     'wrk',
     '-t1',
-    '-c64',
+    `-c${CONNECTIONS}`,
     `-d${seconds}s`,
     '--latency',
     '-H',
@@ -146,7 +170,11 @@ async function wrk(port: number, seconds: number): Promise<{ perSecond: number; 
   if (errors !== null) throw new Error(`wrk: ${errors[0]}`);
   const p99 = /99%\s+([\d.]+)(us|ms|s)/.exec(text);
   const unit = { us: 0.001, ms: 1, s: 1000 }[p99?.[2] ?? 'ms'] ?? 1;
-  return { perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]), p99Ms: Number(p99?.[1]) * unit };
+  return {
+    requests: Number(/(\d+) requests in/.exec(text)?.[1]),
+    perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]),
+    p99Ms: Number(p99?.[1]) * unit,
+  };
 }
 
 async function rounds<T>(round: () => Promise<T>): Promise<T[]> {

@@ -62,7 +62,7 @@ function open(): Promise<Socket> {
   return promise;
 }
 
-async function echo(): Promise<{ perSecond: number; p99Ms: number }> {
+async function echo(): Promise<{ messages: number; perSecond: number; p99Ms: number }> {
   const message = clientFrame(payloadBytes);
   const echoBytes = frameBytes(payloadBytes, false);
   const latencies: number[] = [];
@@ -89,6 +89,7 @@ async function echo(): Promise<{ perSecond: number; p99Ms: number }> {
   const elapsed = (performance.now() - begin) / 1000;
   latencies.sort((a, b) => a - b);
   return {
+    messages,
     perSecond: messages / elapsed,
     p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN,
   };
