@@ -134,6 +134,18 @@ test('a change between load and watch is not missed', async () => {
   await new States(source).until('two');
 });
 
+test('a file without a byte is one that is being written: nothing is taken away', async () => {
+  const file = join(folder, 'a.yaml');
+  await writeFile(file, '');
+  await writeFile(join(folder, 'b.yaml'), '# empty on purpose\n');
+  const { complete, diagnostics } = await open([folder]).load();
+  assert.equal(complete, false);
+  assert.deepEqual(
+    diagnostics.map((diagnostic) => `${diagnostic.file} ${diagnostic.message}`),
+    [`${file} found an empty file, as when it is being written, expected objects, or at least a comment`],
+  );
+});
+
 test('a file that is replaced by renaming, again and again', async () => {
   const file = join(folder, 'a.yaml');
   await writeFile(file, pool('zero'));

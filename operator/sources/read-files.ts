@@ -156,6 +156,12 @@ class Pass {
       this.#unreadable(name, bytes.error, 'a file that can be read');
       return null;
     }
+    if (bytes.value.length === 0) {
+      // Editors and shells truncate a file before they write it: its objects are not gone.
+      const found = 'an empty file, as when it is being written';
+      this.#report(name, 'UnreadableFile', found, 'objects, or at least a comment');
+      return null;
+    }
     try {
       return new TextDecoder('utf-8', { fatal: true }).decode(bytes.value);
     } catch {
