@@ -43,3 +43,8 @@ export const systemClock: Clock = {
 export function deadlineAfter(nowMs: number, timeoutMs: number): number {
   return timeoutMs === 0 ? NEVER : nowMs + timeoutMs;
 }
+
+/** Whether a wait has reached its timeout; 0 is no limit. */
+export function overdue(elapsedMs: number, timeoutMs: number): boolean {
+  return timeoutMs > 0 && elapsedMs >= timeoutMs;
+}

@@ -2,25 +2,17 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { CloseReason } from '../connections/registry.ts';
 import { type SocketOwner, setOwner } from '../connections/socket-owner.ts';
-import { type Answer, http1Refusal, type Reason, reasonOfCodecStatus } from './answers.ts';
-import { ClientSide } from './client-side.ts';
-import { NEVER } from './clock.ts';
-import type { BodyReader } from './codec/body.ts';
+import { http1Refusal, type Reason, reasonOfCodecStatus } from './answers.ts';
+import { NEVER, overdue } from './clock.ts';
 import type { HeaderPlan } from './codec/edit.ts';
-import { RequestHead, type ResponseHead } from './codec/head.ts';
+import type { RequestHead, ResponseHead } from './codec/head.ts';
 import { normalizePath } from './codec/path.ts';
 import { scanRequestHead } from './codec/scan.ts';
-import { upgradeLines, writeRequestHead, writeResponseHead } from './codec/write.ts';
-import type { ExchangeDownstream, SwitchedClient } from './downstream.ts';
+import { upgradeLines, writeResponseHead } from './codec/write.ts';
+import type { SwitchedClient } from './downstream.ts';
 import { type Arrival, Exchange, type ServingState } from './exchange.ts';
-import { ExchangeEntry } from './exchange-entry.ts';
-import { Http1Request } from './http1-request.ts';
-import { Input } from './input.ts';
-import { Output } from './output.ts';
-import { RequestBody } from './request-body.ts';
-import { ResponseWriter } from './response-writer.ts';
+import { Http1Downstream } from './http1-downstream.ts';
 import type { HttpServices } from './services.ts';
-import { offersWebSocket } from './upgrade.ts';
 
 const STAGE = {
   /** Between requests, or in the middle of a head. */
@@ -53,36 +45,21 @@ export interface ConnectionOwner {
  * One client connection by HTTP/1.x. Requests are served one after the other, so that answers keep their order;
  * what a client sends ahead waits here, and beyond a limit in its own socket.
  */
-export class DownstreamConnection extends ExchangeEntry implements ExchangeDownstream, SocketOwner {
+export class DownstreamConnection extends Http1Downstream implements SocketOwner {
   readonly #owner: ConnectionOwner;
-  readonly #socket: Socket;
-  readonly #output: Output;
-  readonly #writer: ResponseWriter;
-  readonly #client: ClientSide;
 
   #stage: number = STAGE.head;
   #state: ServingState;
-  readonly #input = new Input();
   #processing = false;
   #paused = false;
   #clientEnded = false;
 
-  readonly #head = new RequestHead();
   #headBegun = false;
-  #request: Http1Request | null = null;
   #exchange: Exchange | null = null;
-  readonly #body = new RequestBody(this.#head);
   #lingeredBytes = 0;
 
-  /** Of the answer in progress. */
-  #responded = false;
-  #closing = false;
   #closeRequested = false;
   #closeDeadlineMs = NEVER;
-
-  /** Per request: where the connection's byte counts stood at its beginning. */
-  #bytesReadBefore = 0;
-  #bytesWrittenBefore = 0;
 
   /** Since when the present wait lasts, by ticks; 0 is to be set at the next one. */
   #sinceMs = 0;
@@ -90,13 +67,9 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   #served = 0;
 
   constructor(owner: ConnectionOwner, socket: Socket, arrival: Arrival, peerAddress: string) {
-    super(owner.nextConnectionId(), arrival.port);
+    super(owner.nextConnectionId(), socket, arrival, peerAddress);
     this.#owner = owner;
     this.#state = owner.state;
-    this.#socket = socket;
-    this.#client = new ClientSide(arrival, peerAddress);
-    this.#output = new Output(socket);
-    this.#writer = new ResponseWriter(this.#output);
     setOwner(socket, this);
   }
 
@@ -105,16 +78,16 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   onData(_socket: Duplex, chunk: Buffer): void {
     if (this.#stage >= STAGE.lingering) {
       this.#lingeredBytes += chunk.length;
-      if (this.#lingeredBytes > MAX_LINGER_BYTES) this.#socket.destroy();
+      if (this.#lingeredBytes > MAX_LINGER_BYTES) this.socket.destroy();
       return;
     }
-    this.#input.append(chunk);
+    this.input.append(chunk);
     this.#process();
   }
 
   onEnd(): void {
     this.#clientEnded = true;
-    if (this.#stage === STAGE.lingering) this.#socket.destroySoon();
+    if (this.#stage === STAGE.lingering) this.socket.destroySoon();
     else if (this.#stage === STAGE.exchange) {
       const exchange = this.#exchange!;
       // A client that has sent all may close its side and wait for the answer. But no slot is kept, and no endless
@@ -122,9 +95,9 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
       if (!this.bodyPending && !exchange.counted && !exchange.isEventStream) return;
       this.#stage = STAGE.closed;
       exchange.onClientGone();
-      this.#socket.destroy();
+      this.socket.destroy();
     } else if (this.#stage !== STAGE.closed) {
-      this.#socket.end();
+      this.socket.end();
       this.#stage = STAGE.lingering;
       this.#sinceMs = 0;
     }
@@ -136,14 +109,14 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
 
   onClosed(): void {
     this.#stage = STAGE.closed;
-    this.#input.clear();
+    this.input.clear();
     this.#exchange?.onClientGone();
     this.#exchange = null;
     this.#owner.closed(this);
   }
 
   onDrain(): void {
-    this.#output.drained();
+    this.output.drained();
     this.#blockedSinceMs = 0;
     this.#exchange?.onDownstreamDrain();
   }
@@ -154,7 +127,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   #process(): void {
     if (this.#processing) return;
     this.#processing = true;
-    while (this.#input.buffer !== null && this.#step());
+    while (this.input.buffer !== null && this.#step());
     this.#processing = false;
     this.#settleReading();
   }
@@ -165,19 +138,19 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
       case STAGE.head:
         return this.#readHead();
       case STAGE.exchange:
-        return this.#body.pending && this.#body.wanted && this.#readBodyBytes();
+        return this.body.pending && this.body.wanted && this.#readBodyBytes();
       case STAGE.discarding:
         return this.#discardBodyBytes();
       default:
-        this.#input.clear();
+        this.input.clear();
         return false;
     }
   }
 
   #readHead(): boolean {
-    const input = this.#input;
+    const input = this.input;
     const buffer = input.buffer!;
-    const head = this.#head;
+    const head = this.head;
     const status = scanRequestHead(buffer, input.position, buffer.length, this.#owner.state.headLimits, head);
     if (status === 'incomplete') {
       if (!this.#headBegun) {
@@ -187,7 +160,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
       return false;
     }
     this.#headBegun = false;
-    this.#bytesReadBefore = input.received - input.unused;
+    this.bytesReadBefore = input.received - input.unused;
     if (status === 'invalid') {
       this.#refuseHead(reasonOfCodecStatus(head.error!.status));
       return false;
@@ -205,17 +178,11 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
     const path = normalizePath(head.path, settings.paths);
     if (typeof path !== 'string') return this.#refuseHead('bad_request');
     const { maxRequestBodyBytes } = settings.limits;
-    const client = this.#client;
-    client.begin(head.authority, settings);
-    this.#request = new Http1Request(head, client.scheme, client.host, path, client.clientAddress(head));
-    this.#body.begin();
-    this.#responded = false;
-    this.#closing = !head.persistent || owner.draining;
+    this.beginRequest(path, settings, owner.draining);
     this.#sinceMs = 0;
-    this.#bytesWrittenBefore = this.#output.bytes;
     this.#served++;
     this.#stage = STAGE.exchange;
-    const exchange = new Exchange(owner.services, this.#state, this, client.arrival);
+    const exchange = new Exchange(owner.services, this.#state, this, this.client.arrival);
     this.#exchange = exchange;
     if (maxRequestBodyBytes > 0 && head.contentLength > maxRequestBodyBytes) {
       exchange.failRequest('body_too_large', false);
@@ -224,10 +191,10 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   }
 
   #readBodyBytes(): boolean {
-    const body = this.#body;
-    const buffer = this.#input.buffer!;
+    const body = this.body;
+    const buffer = this.input.buffer!;
     const exchange = this.#exchange!;
-    const start = this.#input.position;
+    const start = this.input.position;
     const end = body.take(buffer, start);
     this.#sinceMs = 0;
     if (end < 0) {
@@ -239,7 +206,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
       this.#failBody('body_too_large');
       return false;
     }
-    this.#input.advance(end - start);
+    this.input.advance(end - start);
     exchange.onRequestBody(buffer, start, end);
     if (!body.pending && !exchange.finished) exchange.onRequestEnd();
     if (!exchange.finished) exchange.onRequestBatchEnd();
@@ -249,139 +216,53 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   /** The body turned out to be invalid or too large while it was being passed on. */
   #failBody(reason: Reason): void {
     const exchange = this.#exchange!;
-    this.#closing = true;
-    exchange.failRequest(reason, this.#responded);
+    this.closing = true;
+    exchange.failRequest(reason, this.responded);
   }
 
   #discardBodyBytes(): boolean {
-    const { buffer, position } = this.#input;
-    const end = this.#body.discard(buffer!, position);
+    const { buffer, position } = this.input;
+    const end = this.body.discard(buffer!, position);
     if (end < 0) {
       this.#linger();
       return false;
     }
-    this.#input.advance(end - position);
-    if (!this.#body.pending) this.#nextRequest();
+    this.input.advance(end - position);
+    if (!this.body.pending) this.#nextRequest();
     return true;
   }
 
   /** Stops reading while what has been read cannot be used, so that the client is slowed down. */
   #settleReading(): void {
     if (this.#stage === STAGE.closed) return;
-    const pause = this.#input.buffer !== null && this.#stage === STAGE.exchange && this.#mustWait();
+    const pause = this.input.buffer !== null && this.#stage === STAGE.exchange && this.#mustWait();
     if (pause === this.#paused) return;
     this.#paused = pause;
-    if (pause) this.#socket.pause();
-    else this.#socket.resume();
+    if (pause) this.socket.pause();
+    else this.socket.resume();
   }
 
   #mustWait(): boolean {
-    if (this.bodyPending) return !this.#body.wanted;
+    if (this.bodyPending) return !this.body.wanted;
     const { maxPipelinedRequests, maxRequestHeaderBytes } = this.#state.settings.limits;
-    if (this.#input.unused > maxRequestHeaderBytes) return true;
-    return this.#input.countHeads(maxPipelinedRequests) >= maxPipelinedRequests;
+    if (this.input.unused > maxRequestHeaderBytes) return true;
+    return this.input.countHeads(maxPipelinedRequests) >= maxPipelinedRequests;
   }
 
-  // --- ExchangeDownstream: the request
-
-  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
-    return this.#head.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
-  }
-
-  get request(): Http1Request {
-    return this.#request!;
-  }
-
-  get authority(): string {
-    return this.#head.authority;
-  }
-
-  get bodyPending(): boolean {
-    return this.#body.pending;
-  }
-
-  get announcedBodyBytes(): number {
-    return this.#body.announcedBytes;
-  }
-
-  get webSocket(): boolean {
-    return this.#head.connectionUpgrade && offersWebSocket(this.#head.upgrade ?? '');
-  }
-
-  get blocked(): boolean {
-    return this.#output.blocked;
-  }
-
-  get bytesIn(): number {
-    return this.#input.received - this.#input.unused - this.#bytesReadBefore;
-  }
-
-  get bytesOut(): number {
-    return this.#output.bytes - this.#bytesWrittenBefore;
-  }
-
-  requestHead(path: string, host: string, plan: HeaderPlan, lines: string, upgrade: string): string {
-    const head = this.#head;
-    let target = path;
-    if (path === head.path) target = head.originTarget;
-    else if (head.hasQuery) target = `${path}?${head.query}`;
-    return writeRequestHead(head, target, host, plan, lines, upgrade);
-  }
-
-  forwardedLines(): string {
-    return this.#client.forwardedLines(this.#head);
-  }
+  // --- ExchangeDownstream
 
   readBody(): void {
-    if (!this.#body.wanted) this.#sinceMs = 0;
-    this.#body.wanted = true;
-    if (this.#input.buffer !== null) this.#process();
+    if (!this.body.wanted) this.#sinceMs = 0;
+    this.body.wanted = true;
+    if (this.input.buffer !== null) this.#process();
     else this.#settleReading();
   }
 
-  pauseBody(): void {
-    this.#body.wanted = false;
-  }
-
-  // --- ExchangeDownstream: the answer
-
-  informational(head: ResponseHead, plan: HeaderPlan): void {
-    if (this.#head.minorVersion === 0) return;
-    if (head.status === 100 && !this.#body.passContinue()) return;
-    this.#output.text(writeResponseHead(head, plan, '', '', ''));
-  }
-
-  respond(head: ResponseHead, plan: HeaderPlan, lines: string, mayEndEarly: boolean): void {
-    this.#responded = true;
-    if (!this.#body.worthReading) this.#closing = true;
-    const old = this.#head.minorVersion === 0;
-    this.#closing = this.#writer.respond(head, plan, lines, old, this.#closing, mayEndEarly);
-  }
-
-  write(buffer: Buffer, start: number, end: number, body: BodyReader): void {
-    this.#writer.body(buffer, start, end, body);
-  }
-
-  end(): void {
-    this.#writer.end();
-  }
-
-  answer(answer: Answer): void {
-    this.#responded = true;
-    if (!this.#body.worthReading) this.#closing = true;
-    const { method, minorVersion } = this.#head;
-    this.#writer.answer(answer, method === 'HEAD', minorVersion === 0, this.#closing);
-  }
-
-  flush(): void {
-    this.#output.flush();
-  }
-
   complete(): void {
-    this.#output.flush();
+    this.output.flush();
     this.#exchange = null;
     if (this.#stage !== STAGE.exchange) return;
-    if (this.#closing || this.#closeRequested) this.#linger();
+    if (this.closing || this.#closeRequested) this.#linger();
     else if (this.bodyPending) {
       this.#stage = STAGE.discarding;
       this.#sinceMs = 0;
@@ -395,21 +276,14 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   abort(): void {
     this.#exchange = null;
     this.#stage = STAGE.closed;
-    this.#reset();
-  }
-
-  /** A reset, since an orderly close would make a body that ends with the connection look complete. */
-  #reset(): void {
-    // Not after our FIN: a reset cannot follow it.
-    if (this.#client.scheme === 'http' && !this.#socket.writableEnded) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    this.reset();
   }
 
   switchProtocols(head: ResponseHead, plan: HeaderPlan, lines: string): SwitchedClient {
-    const socket = this.#socket;
-    this.#output.text(writeResponseHead(head, plan, '', upgradeLines('websocket'), lines));
-    this.#output.flush();
-    const early = this.#input.take();
+    const socket = this.socket;
+    this.output.text(writeResponseHead(head, plan, '', upgradeLines('websocket'), lines));
+    this.output.flush();
+    const early = this.input.take();
     this.#stage = STAGE.closed;
     this.#exchange = null;
     this.#owner.closed(this);
@@ -422,41 +296,40 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
 
   #nextRequest(): void {
     this.#stage = STAGE.head;
-    this.#body.clear();
-    this.#request = null;
+    this.endRequest();
     this.#sinceMs = 0;
-    if (this.#clientEnded && this.#input.buffer === null) this.#linger();
+    if (this.#clientEnded && this.input.buffer === null) this.#linger();
   }
 
   /** A request that could not be read; nothing more of this connection can be. */
   #refuseHead(reason: Reason): false {
     this.#owner.services.metrics.rejected(reason, null);
-    this.#output.text(http1Refusal(reason));
+    this.output.text(http1Refusal(reason));
     this.#linger();
     return false;
   }
 
   /** Closes our side, and listens a while so that the client can read the answer before it is reset. */
   #linger(): void {
-    this.#output.flush();
+    this.output.flush();
     this.#stage = STAGE.lingering;
-    this.#input.clear();
+    this.input.clear();
     this.#exchange = null;
     this.#lingeredBytes = 0;
     this.#sinceMs = 0;
-    this.#socket.end();
-    if (this.#clientEnded) this.#socket.destroySoon();
+    this.socket.end();
+    if (this.#clientEnded) this.socket.destroySoon();
     if (this.#paused) {
       this.#paused = false;
-      this.#socket.resume();
+      this.socket.resume();
     }
   }
 
   /** An idle connection ends now, one in use after its answer. */
   finishSoon(): void {
-    this.#closing = true;
+    this.closing = true;
     this.#closeRequested = true;
-    if (this.#stage === STAGE.head && this.#input.buffer === null) this.#linger();
+    if (this.#stage === STAGE.head && this.input.buffer === null) this.#linger();
   }
 
   /** The same, but within a bounded time: an event stream ends, any other answer has a while. */
@@ -468,12 +341,12 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   tick(nowMs: number): void {
     if (nowMs >= this.#closeDeadlineMs && this.#stage !== STAGE.lingering) {
-      this.#reset();
+      this.reset();
       return;
     }
     this.#exchange?.tick(nowMs);
@@ -491,7 +364,7 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
         }
         break;
       case STAGE.exchange:
-        if (this.bodyPending && this.#body.wanted && overdue(waitedMs, limits.requestBodyIdleTimeoutMs)) {
+        if (this.bodyPending && this.body.wanted && overdue(waitedMs, limits.requestBodyIdleTimeoutMs)) {
           this.#failBody('request_timeout');
         } else this.#checkBlocked(nowMs);
         break;
@@ -499,8 +372,8 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
         if (overdue(waitedMs, LINGER_MS)) this.#linger();
         break;
       case STAGE.lingering:
-        if (overdue(waitedMs, LINGER_MS) && this.#socket.writableFinished) this.#socket.destroy();
-        else if (overdue(waitedMs, limits.requestBodyIdleTimeoutMs)) this.#socket.destroy();
+        if (overdue(waitedMs, LINGER_MS) && this.socket.writableFinished) this.socket.destroy();
+        else if (overdue(waitedMs, limits.requestBodyIdleTimeoutMs)) this.socket.destroy();
         break;
       default:
         break;
@@ -509,10 +382,10 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
 
   /** A client that takes none of its answer for as long as it may be silent in a body has left. */
   #checkBlocked(nowMs: number): void {
-    if (!this.#output.blocked) return;
+    if (!this.output.blocked) return;
     if (this.#blockedSinceMs === 0) this.#blockedSinceMs = nowMs;
     if (overdue(nowMs - this.#blockedSinceMs, this.#state.settings.limits.requestBodyIdleTimeoutMs)) {
-      this.#reset();
+      this.reset();
     }
   }
 
@@ -521,12 +394,4 @@ export class DownstreamConnection extends ExchangeEntry implements ExchangeDowns
   protected get current(): Exchange | null {
     return this.#exchange;
   }
-
-  get clientAddress(): string {
-    return this.#request?.clientAddress ?? this.#client.peerAddress;
-  }
-}
-
-function overdue(elapsedMs: number, timeoutMs: number): boolean {
-  return timeoutMs > 0 && elapsedMs >= timeoutMs;
 }
