@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import type { ConnectionId, Demand } from '../counter.ts';
+import { type Incarnation, isNewer, sameToken, type Token } from './lease.ts';
+import type { Announce, Decided, Report, ReportedSlot, Settled, SlotId, ToOwner } from './messages.ts';
+import type { Settings } from './settings.ts';
+import type { Turn } from './turn.ts';
+
+interface Pending {
+  readonly demands: readonly Demand[];
+  readonly firm: boolean;
+  nextSendMs: number;
+}
+
+interface Held {
+  readonly connection: ConnectionId;
+  readonly keys: readonly string[];
+  firm: boolean;
+}
+
+/** Unacknowledged changes: slot to when it is sent again. */
+type Outbox = Map<SlotId, number>;
+
+/**
+ * What one member holds in one shard, and its side of the talk with the owner: what has no answer is sent again, to
+ * whoever owns the shard by then. A grant counts only from the owner with the highest token that was heard of.
+ */
+export class ShardSlots {
+  readonly shard: number;
+  readonly #settings: Settings;
+  #owner: Incarnation | null = null;
+  #token: Token | null = null;
+  /** The owner has answered: it knows this member. */
+  #isKnown = false;
+  #nextHelloMs = 0;
+  #sequence = 0;
+  #nextId: SlotId = 1;
+  readonly #pending = new Map<SlotId, Pending>();
+  readonly #held = new Map<SlotId, Held>();
+  readonly #releasing: Outbox = new Map();
+  readonly #confirming: Outbox = new Map();
+
+  constructor(shard: number, settings: Settings) {
+    this.shard = shard;
+    this.#settings = settings;
+  }
+
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  get unsettledCount(): number {
+    return this.#pending.size + this.#releasing.size;
+  }
+
+  /** Somebody owns the shard under this token. Returns false when that is outdated. */
+  learn(turn: Turn, owner: Incarnation, token: Token): boolean {
+    if (sameToken(token, this.#token)) return true;
+    if (!isNewer(token, this.#token)) return false;
+    this.#owner = owner;
+    this.#token = token;
+    this.#isKnown = false;
+    this.#nextHelloMs = 0;
+    for (const pending of this.#pending.values()) pending.nextSendMs = 0;
+    for (const outbox of [this.#releasing, this.#confirming]) for (const id of outbox.keys()) outbox.set(id, 0);
+    this.tick(turn);
+    return true;
+  }
+
+  onAnnounce(turn: Turn, from: Incarnation, announce: Announce): void {
+    if (!this.learn(turn, announce.owner, announce.token)) {
+      turn.send(from, { type: 'outdated', shard: this.shard, token: this.#token! });
+    } else if (announce.report) {
+      turn.send(from, this.#report());
+    }
+  }
+
+  reserve(turn: Turn, demands: readonly Demand[], firm: boolean): SlotId {
+    const id = this.#nextId++;
+    this.#pending.set(id, { demands, firm, nextSendMs: 0 });
+    this.#sendPending(turn);
+    return id;
+  }
+
+  /** Whether the decision settles a pending reservation; then it is pending no more. */
+  accepts(nowMs: number, decided: Decided): boolean {
+    if (!this.#pending.has(decided.id) || !this.isFromOwner(decided.token)) return false;
+    if (!this.isInTime(nowMs, decided.sentMs, decided.validMs)) return false;
+    this.#pending.delete(decided.id);
+    return true;
+  }
+
+  /** Fencing: who has seen a newer owner takes no grant of an older one. */
+  isFromOwner(token: Token): boolean {
+    return sameToken(token, this.#token);
+  }
+
+  /** The owner's tenure may be over, counted from before it was asked. */
+  isInTime(nowMs: number, sentMs: number, validMs: number): boolean {
+    return nowMs < sentMs + validMs / this.#settings.maxClockRatio;
+  }
+
+  hold(id: SlotId, connection: ConnectionId, demands: readonly Demand[], firm: boolean): void {
+    assert(!this.#held.has(id) && !this.#pending.has(id));
+    this.#held.set(id, { connection, keys: [...new Set(demands.map(({ key }) => key))], firm });
+  }
+
+  confirm(turn: Turn, id: SlotId): void {
+    const held = this.#held.get(id);
+    assert(held !== undefined);
+    if (held.firm) return;
+    held.firm = true;
+    this.#confirming.set(id, 0);
+    this.#sendOutbox(turn);
+  }
+
+  /** Held or pending: whatever the owner has counted for it, it shall count no more. */
+  release(turn: Turn, id: SlotId): void {
+    this.#held.delete(id);
+    this.#pending.delete(id);
+    this.#confirming.delete(id);
+    this.#releasing.set(id, 0);
+    this.#sendOutbox(turn);
+  }
+
+  onSettled(settled: Settled): void {
+    if (!this.isFromOwner(settled.token)) return;
+    this.#isKnown = true;
+    for (const id of settled.released) this.#releasing.delete(id);
+    for (const id of settled.confirmed) this.#confirming.delete(id);
+  }
+
+  tick(turn: Turn): void {
+    this.#sendPending(turn);
+    this.#sendOutbox(turn);
+  }
+
+  #sendPending(turn: Turn): void {
+    if (this.#owner === null || this.#pending.size === 0) return;
+    for (const [id, pending] of this.#pending) {
+      if (turn.nowMs < pending.nextSendMs) continue;
+      pending.nextSendMs = turn.nowMs + this.#settings.retryMs;
+      const { demands, firm } = pending;
+      const sentMs = turn.nowMs;
+      turn.send(this.#owner, { type: 'reserve', ...this.#head(), id, demands, firm, sentMs });
+    }
+  }
+
+  #sendOutbox(turn: Turn): void {
+    if (this.#owner === null) return;
+    const released = due(this.#releasing, turn.nowMs, this.#settings.retryMs);
+    const confirmed = due(this.#confirming, turn.nowMs, this.#settings.retryMs);
+    const hello = !this.#isKnown && turn.nowMs >= this.#nextHelloMs;
+    if (released.length === 0 && confirmed.length === 0 && !hello) return;
+    this.#nextHelloMs = turn.nowMs + 2 * this.#settings.retryMs;
+    turn.send(this.#owner, { type: 'settle', ...this.#head(), confirmed, released });
+  }
+
+  #report(): Report {
+    const slots: ReportedSlot[] = [];
+    for (const [id, { keys, firm }] of this.#held) slots.push({ id, keys, firm });
+    const unsettled = [...this.#pending.keys(), ...this.#releasing.keys()];
+    return { type: 'report', ...this.#head(), slots, unsettled, nextId: this.#nextId };
+  }
+
+  #head(): ToOwner {
+    assert(this.#token !== null);
+    let floor = this.#nextId - 1;
+    for (const unsettled of [this.#pending, this.#releasing]) {
+      for (const id of unsettled.keys()) if (id <= floor) floor = id - 1;
+    }
+    return { shard: this.shard, token: this.#token, sequence: ++this.#sequence, floor };
+  }
+}
+
+function due(outbox: Outbox, nowMs: number, retryMs: number): SlotId[] {
+  const ids: SlotId[] = [];
+  for (const [id, atMs] of outbox) {
+    if (nowMs < atMs) continue;
+    outbox.set(id, nowMs + retryMs);
+    ids.push(id);
+  }
+  return ids;
+}
