@@ -25,6 +25,7 @@ import { NEVER } from './clock.ts';
 import type { HeadLimits } from './codec/head.ts';
 import { fieldLine } from './codec/headers.ts';
 import type { ExchangeDownstream } from './downstream.ts';
+import { asksForEvents } from './event-stream.ts';
 import type { PlanCache } from './plans.ts';
 import { Relay } from './relay.ts';
 import type { HttpServices } from './services.ts';
@@ -181,7 +182,7 @@ export class Exchange {
       this.#forward();
       return;
     }
-    this.#kind = this.webSocket || asksForEvents(this.downstream) ? 'connection' : 'request';
+    this.#kind = this.webSocket || asksForEvents(this.downstream.request) ? 'connection' : 'request';
     this.#admit((admission) => this.#onAdmission(admission));
   }
 
@@ -389,10 +390,6 @@ export class Exchange {
     }
     this.#relay?.tick(nowMs);
   }
-}
-
-function asksForEvents(downstream: ExchangeDownstream): boolean {
-  return downstream.request.headers.get('accept')?.includes('text/event-stream') === true;
 }
 
 function linesOf(fields: readonly { readonly name: string; readonly value: string }[]): string {

@@ -1,6 +1,7 @@
 import type { Mirror } from '../config/snapshot.ts';
 import { isMirrored } from '../filters/mirror.ts';
 import type { Endpoint } from '../pools/endpoint.ts';
+import type { HeaderPlan } from './codec/edit.ts';
 import type { ExchangeDownstream } from './downstream.ts';
 import { hostFor } from './host-header.ts';
 import type { HttpServices } from './services.ts';
@@ -15,12 +16,11 @@ const MIRROR_TIMEOUT_MS = 30_000;
 export class Mirrors {
   readonly #copies: MirrorCopy[] = [];
 
-  /** @param headFor builds the request's head for a value of Host */
   static start(
     services: HttpServices,
     mirrors: readonly Mirror[],
     downstream: ExchangeDownstream,
-    headFor: (host: string) => string,
+    plan: HeaderPlan,
   ): Mirrors | null {
     const started = new Mirrors();
     for (const mirror of mirrors) {
@@ -30,7 +30,9 @@ export class Mirrors {
         services.metrics.mirrored(mirror.pool, 'failed');
         continue;
       }
-      const head = headFor(hostFor(endpoint, downstream.authority));
+      const host = hostFor(endpoint, downstream.authority);
+      const lines = downstream.forwardedLines();
+      const head = downstream.requestHead(downstream.request.path, host, plan, lines, '');
       started.#copies.push(new MirrorCopy(services, endpoint, downstream.request.method, head));
     }
     if (started.#copies.length === 0) return null;

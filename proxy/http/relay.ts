@@ -1,22 +1,22 @@
-import { rewritePath } from '../filters/path.ts';
 import type { Endpoint, Outcome, Selection } from '../pools/endpoint.ts';
 import type { BackendTable } from '../routing/rule.ts';
-import { answerFor, answerLater, type Reason } from './answers.ts';
+import { answerFor, type Reason } from './answers.ts';
+import { backendRequestHead } from './backend-request.ts';
+import { overdue } from './clock.ts';
 import type { BodyReader } from './codec/body.ts';
 import type { ResponseHead } from './codec/head.ts';
 import { fieldLine } from './codec/headers.ts';
+import { isEventStream } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { HandshakeReader } from './handshake-reader.ts';
-import { hostFor } from './host-header.ts';
 import { Mirrors } from './mirror.ts';
 import { type BackendPlans, INTERIM_PLAN, uncoded } from './plans.ts';
 import { Repetition } from './repetition.ts';
 import { verifyUpgrade } from './upgrade.ts';
 import { spliceUpgraded } from './upgraded-connection.ts';
-import type { UpstreamConnection, UpstreamFailure, UpstreamReceiver } from './upstream-connection.ts';
-
-/** What a 503 for want of a backend says of when to come again. */
-const RETRY_AFTER_SECONDS = 5;
+import type { UpstreamConnection, UpstreamReceiver } from './upstream-connection.ts';
+import { answerReason, answerWithoutBackend, outcomeOf, type UpstreamFailure } from './upstream-failure.ts';
+import { Waits } from './waits.ts';
 
 const STAGE = {
   idle: 0,
@@ -40,7 +40,8 @@ export class Relay implements UpstreamReceiver {
   #stage: number = STAGE.idle;
   #endpoint: Endpoint | null = null;
   #connection: UpstreamConnection | null = null;
-  #setCookie: string | null = null;
+  /** Of the answer to this attempt: the affinity cookie. */
+  #cookieLine = '';
   #eventStream = false;
   /** Whether the connection of this attempt has served before, so that it may have been closing. */
   #reused = false;
@@ -52,9 +53,7 @@ export class Relay implements UpstreamReceiver {
   #mirrors: Mirrors | null = null;
   #handshake: HandshakeReader | null = null;
 
-  // Since when, by the ticks of the clock: 0 is to be set at the next tick, so that no clock is read in between.
-  #attemptSinceMs = 0;
-  #waitingSinceMs = 0;
+  readonly #waits = new Waits();
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -75,19 +74,16 @@ export class Relay implements UpstreamReceiver {
       this.#handshake = new HandshakeReader(services.pools);
     }
     this.#requestComplete = !downstream.bodyPending;
-    if (rule!.rule.filters.mirrors.length > 0) this.#startMirrors();
+    const { mirrors } = rule!.rule.filters;
+    if (mirrors.length > 0) this.#mirrors = Mirrors.start(services, mirrors, downstream, this.#plans.request);
     this.#attempt(false);
   }
 
   /** @param fresh on a connection that has served nothing yet */
   #attempt(fresh: boolean): void {
     const { services, downstream } = this.#exchange;
-    const poolId = this.#backend!.pool!;
     const { avoid } = this.#repetition;
-    const selection =
-      avoid === null
-        ? services.pools.select(poolId, downstream.request)
-        : services.pools.select(poolId, downstream.request, avoid);
+    const selection = services.pools.select(this.#backend!.pool!, downstream.request, avoid ?? undefined);
     if (selection.endpoint === null) this.#giveUp(selection.reason, selection.reason);
     else this.#attemptAt(selection, fresh);
   }
@@ -98,9 +94,9 @@ export class Relay implements UpstreamReceiver {
     this.#repetition.attempts++;
     this.#endpoint = endpoint;
     this.#exchange.endpoint = endpoint;
-    this.#setCookie = selection.setCookie;
-    this.#attemptSinceMs = 0;
-    this.#waitingSinceMs = 0;
+    const { setCookie } = selection;
+    this.#cookieLine = setCookie === null ? '' : fieldLine('Set-Cookie', setCookie);
+    this.#waits.beginAttempt();
     services.pools.begin(endpoint);
     if (this.#repetition.attempts > 1) services.metrics.retried(endpoint.pool.id);
     const idle = fresh ? null : services.upstreams.takeIdle(endpoint);
@@ -148,22 +144,13 @@ export class Relay implements UpstreamReceiver {
     const { downstream, webSocket } = this.#exchange;
     const connection = this.#connection!;
     this.#stage = STAGE.waiting;
-    connection.begin(this, downstream.request.method, webSocket, this.#requestHead());
+    const plan = this.#handshake === null ? this.#plans!.request : uncoded(this.#plans!.request);
+    const head = backendRequestHead(this.#exchange, this.#backend!, this.#endpoint!, plan);
+    connection.begin(this, downstream.request.method, webSocket, head);
     for (const part of this.#repetition.bodyParts) connection.output.data(part, 0, part.length);
     if (this.#requestComplete) connection.endRequest();
     else downstream.readBody();
     if (this.#connection === connection) connection.output.flush();
-  }
-
-  #requestHead(): string {
-    const { downstream, webSocket } = this.#exchange;
-    const { request } = downstream;
-    const rewrite = this.#backend!.rewrite;
-    const path = rewritePath(rewrite, request.path, this.#exchange.matchedPrefix);
-    const host = rewrite?.hostname ?? hostFor(this.#endpoint!, downstream.authority);
-    const upgrade = webSocket ? 'websocket' : '';
-    const plan = this.#handshake === null ? this.#plans!.request : uncoded(this.#plans!.request);
-    return downstream.requestHead(path, host, plan, downstream.forwardedLines(), upgrade);
   }
 
   onRequestBody(buffer: Buffer, start: number, end: number): void {
@@ -171,14 +158,14 @@ export class Relay implements UpstreamReceiver {
     this.#repetition.take(buffer, start, end);
     this.#mirrors?.body(buffer, start, end);
     if (connection === null) return;
-    this.#waitingSinceMs = 0;
+    this.#waits.progress();
     connection.output.data(buffer, start, end);
     if (connection.output.blocked) this.#exchange.downstream.pauseBody();
   }
 
   onRequestEnd(): void {
     this.#requestComplete = true;
-    this.#waitingSinceMs = 0;
+    this.#waits.progress();
     this.#connection?.endRequest();
     this.#mirrors?.end();
   }
@@ -190,7 +177,7 @@ export class Relay implements UpstreamReceiver {
   }
 
   onDrain(): void {
-    this.#waitingSinceMs = 0;
+    this.#waits.progress();
     if (!this.#requestComplete) this.#exchange.downstream.readBody();
   }
 
@@ -209,7 +196,7 @@ export class Relay implements UpstreamReceiver {
       return false;
     }
     services.pools.report(endpoint, status >= 502 && status <= 504 ? 'server_error' : 'success');
-    this.#waitingSinceMs = 0;
+    this.#waits.progress();
     this.#eventStream = (head.chunked || head.framing === 'untilClose') && isEventStream(head);
     if (this.#eventStream && rule!.rule.ruleLists.length > 0) {
       let decided = false;
@@ -230,8 +217,7 @@ export class Relay implements UpstreamReceiver {
 
   #respond(head: ResponseHead): void {
     const { rule, downstream } = this.#exchange;
-    let lines = '';
-    if (this.#setCookie !== null) lines = fieldLine('Set-Cookie', this.#setCookie);
+    let lines = this.#cookieLine;
     if (rule!.cors !== null) lines += rule!.cors.responseEdit(downstream.request).lines;
     this.#stage = STAGE.responding;
     this.#exchange.status = head.status;
@@ -240,7 +226,7 @@ export class Relay implements UpstreamReceiver {
 
   onBody(buffer: Buffer, start: number, end: number, body: BodyReader): void {
     const { downstream } = this.#exchange;
-    this.#waitingSinceMs = 0;
+    this.#waits.progress();
     this.#handshake?.read(this.#endpoint!, buffer, body);
     downstream.write(buffer, start, end, body);
     if (downstream.blocked) this.#connection?.pause();
@@ -272,8 +258,8 @@ export class Relay implements UpstreamReceiver {
     this.#stage = STAGE.done;
     const connection = this.#connection!;
     this.#connection = null;
-    const lines = this.#setCookie === null ? '' : fieldLine('Set-Cookie', this.#setCookie);
-    spliceUpgraded(this.#exchange, connection, this.#endpoint!, head, this.#plans!.response, lines, early);
+    const plan = this.#plans!.response;
+    spliceUpgraded(this.#exchange, connection, this.#endpoint!, head, plan, this.#cookieLine, early);
   }
 
   onBatchEnd(): void {
@@ -327,19 +313,24 @@ export class Relay implements UpstreamReceiver {
     if (code !== null) services.metrics.upstreamFailed(endpoint.pool.id, code);
   }
 
+  /** There will be no other attempt, and the mirrors get nothing more. */
+  #end(): void {
+    this.#stage = STAGE.done;
+    this.#cancelBackoff?.();
+    this.#cancelBackoff = null;
+    this.#mirrors?.abandonBody(this.#requestComplete);
+  }
+
   /** No attempt succeeded, and none is left. */
   #giveUp(reason: Reason, code: string): void {
-    this.#stage = STAGE.done;
-    this.#mirrors?.abandonBody(this.#requestComplete);
-    const answer = answerFor(reason);
-    this.#exchange.refuse(answer.status === 503 ? answerLater(reason, RETRY_AFTER_SECONDS) : answer, code);
+    this.#end();
+    this.#exchange.refuse(answerWithoutBackend(reason), code);
   }
 
   /** The client has a part of the answer, and must see that no more comes. */
   #breakOff(code: string): void {
     const { downstream } = this.#exchange;
-    this.#stage = STAGE.done;
-    this.#mirrors?.abandonBody(this.#requestComplete);
+    this.#end();
     this.#exchange.reason = code;
     downstream.abort();
     this.#exchange.finish();
@@ -348,10 +339,7 @@ export class Relay implements UpstreamReceiver {
   /** The exchange ended from the client's side, or is answered in another way. */
   cancel(): void {
     const stage = this.#stage;
-    this.#stage = STAGE.done;
-    this.#cancelBackoff?.();
-    this.#cancelBackoff = null;
-    this.#mirrors?.abandonBody(this.#requestComplete);
+    this.#end();
     if (stage !== STAGE.done && stage !== STAGE.idle) this.#endAttempt(null, null);
   }
 
@@ -362,8 +350,7 @@ export class Relay implements UpstreamReceiver {
   endEventStream(reason: string): boolean {
     if (!this.#eventStream || this.#stage !== STAGE.responding) return false;
     const { downstream } = this.#exchange;
-    this.#stage = STAGE.done;
-    this.#mirrors?.abandonBody(this.#requestComplete);
+    this.#end();
     this.#endAttempt(null, null);
     this.#exchange.reason = reason;
     downstream.end(null);
@@ -396,8 +383,6 @@ export class Relay implements UpstreamReceiver {
         return;
       }
     }
-    this.#cancelBackoff?.();
-    this.#cancelBackoff = null;
     this.#giveUp(reason, reason);
   }
 
@@ -406,26 +391,16 @@ export class Relay implements UpstreamReceiver {
     if (stage === STAGE.idle || stage === STAGE.done) return;
     const { connections } = this.#endpoint!.pool;
     const { backendRequestMs } = this.#exchange.rule!.rule.timeouts;
-    if (this.#attemptSinceMs === 0) this.#attemptSinceMs = nowMs;
-    const attemptMs = nowMs - this.#attemptSinceMs;
-    if (stage === STAGE.connecting) {
-      if (overdue(attemptMs, connections.connectTimeoutMs)) {
-        this.expire('connect_timeout');
-        return;
-      }
-    }
-    if (overdue(attemptMs, backendRequestMs)) {
-      this.expire('backend_timeout');
-      return;
-    }
-    if (stage === STAGE.waiting && this.#requestComplete) {
-      if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
-      if (overdue(nowMs - this.#waitingSinceMs, connections.responseHeaderTimeoutMs))
-        this.expire('backend_timeout');
-    } else if (this.#isStalled(stage)) {
-      if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
-      if (overdue(nowMs - this.#waitingSinceMs, connections.streamIdleTimeoutMs))
-        this.expire('backend_timeout');
+    const waits = this.#waits;
+    const attemptMs = waits.attemptMs(nowMs);
+    if (stage === STAGE.connecting && overdue(attemptMs, connections.connectTimeoutMs)) {
+      this.expire('connect_timeout');
+    } else if (overdue(attemptMs, backendRequestMs)) this.expire('backend_timeout');
+    else {
+      let timeoutMs = 0;
+      if (stage === STAGE.waiting && this.#requestComplete) timeoutMs = connections.responseHeaderTimeoutMs;
+      else if (this.#isStalled(stage)) timeoutMs = connections.streamIdleTimeoutMs;
+      if (timeoutMs > 0 && overdue(waits.waitMs(nowMs), timeoutMs)) this.expire('backend_timeout');
     }
   }
 
@@ -434,35 +409,4 @@ export class Relay implements UpstreamReceiver {
     if (stage === STAGE.responding) return !this.#exchange.downstream.blocked;
     return stage === STAGE.waiting && this.#connection!.output.blocked;
   }
-
-  #startMirrors(): void {
-    const { rule, services, downstream } = this.#exchange;
-    this.#mirrors = Mirrors.start(services, rule!.rule.filters.mirrors, downstream, (host) =>
-      downstream.requestHead(
-        downstream.request.path,
-        host,
-        this.#plans!.request,
-        downstream.forwardedLines(),
-        '',
-      ),
-    );
-  }
-}
-
-function overdue(elapsedMs: number, timeoutMs: number): boolean {
-  return timeoutMs > 0 && elapsedMs >= timeoutMs;
-}
-
-function isEventStream(head: ResponseHead): boolean {
-  return head.get('content-type')?.toLowerCase().startsWith('text/event-stream') === true;
-}
-
-function outcomeOf(failure: UpstreamFailure): Outcome {
-  if (failure.kind === 'connect_failed') return 'connect_failed';
-  if (failure.kind === 'timed_out') return 'timed_out';
-  return failure.kind === 'reset' ? 'reset' : 'server_error';
-}
-
-function answerReason(failure: UpstreamFailure): Reason {
-  return failure.kind === 'invalid_response' ? 'backend_invalid' : 'backend_failed';
 }

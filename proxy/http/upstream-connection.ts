@@ -9,13 +9,7 @@ import { responseFraming } from './codec/framing.ts';
 import { DEFAULT_HEAD_LIMITS, type HeadLimits, ResponseHead } from './codec/head.ts';
 import { scanResponseHead } from './codec/scan.ts';
 import { Output } from './output.ts';
-
-/** Why an attempt failed, for metrics and the access log; the client is told less. */
-export interface UpstreamFailure {
-  readonly kind: 'connect_failed' | 'reset' | 'invalid_response' | 'timed_out';
-  /** e.g. `connect_refused`, `tls_certificate_expired`, `closed_before_response`. */
-  readonly code: string;
-}
+import type { UpstreamFailure } from './upstream-failure.ts';
 
 /** Who gets what a connection receives: an exchange's attempt or a mirrored copy. */
 export interface UpstreamReceiver {
