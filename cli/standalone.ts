@@ -143,6 +143,9 @@ export class Standalone implements AdminSource {
     const counts = [...this.#proxies.values()].map((proxy) => proxy.readiness());
     const ready = counts.reduce((sum, count) => sum + count.ready, 0);
     const wanted = counts.reduce((sum, count) => sum + count.wanted, 0);
+    const deaf = [...this.#proxies].find(([, proxy]) => proxy.listeners().length === 0);
+    if (deaf !== undefined)
+      return { ready: false, reason: `no listener of gateway ${deaf[0]} could be opened` };
     const reason = `${ready} of ${wanted} workers serve the newest configuration`;
     return { ready: wanted > 0 && ready === wanted, reason };
   }
@@ -150,7 +153,9 @@ export class Standalone implements AdminSource {
   async metrics(): Promise<string> {
     for (const refresh of this.#refreshMetrics) refresh();
     const { reports } = await this.#collect(0);
-    return formatExposition(mergeReports([this.#metrics.report(), ...reports.map(({ metrics }) => metrics)]));
+    const gateways = this.#all().map((proxy) => proxy.metrics());
+    const workers = reports.map(({ metrics }) => metrics);
+    return formatExposition(mergeReports([this.#metrics.report(), ...gateways, ...workers]));
   }
 
   config(): unknown {
@@ -226,7 +231,6 @@ export class Standalone implements AdminSource {
           address,
           affinityKey: this.#affinityKey,
           log,
-          metrics: this.#metrics,
           counter: this.#counter,
           accessLogOutput,
         });

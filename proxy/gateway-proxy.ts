@@ -8,7 +8,7 @@ import type { PoolStatus } from './pools/status.ts';
 import { AccessLogPrinter } from './telemetry/access-log-batch.ts';
 import { Collector, type WorkerReport } from './telemetry/collection.ts';
 import { forwardWorkerLog, type Log } from './telemetry/log.ts';
-import type { Metrics } from './telemetry/metrics.ts';
+import { type MetricReport, Metrics } from './telemetry/metrics.ts';
 import { portFailure } from './workers/ports.ts';
 import { MAX_WORKERS, Supervisor } from './workers/supervisor.ts';
 
@@ -18,7 +18,6 @@ export interface GatewayProxyOptions {
   /** Keys the values of affinity cookies (32 bytes). */
   readonly affinityKey: Uint8Array;
   readonly log: Log;
-  readonly metrics: Metrics;
   /** One for all gateways of the process: a rule list counts over all of them, and over their replacements. */
   readonly counter: CounterService;
   /** Where access-log lines go. */
@@ -28,6 +27,8 @@ export interface GatewayProxyOptions {
 /** The proxy of one gateway: the main-thread half, which owns the workers that carry the traffic. */
 export class GatewayProxy {
   readonly #options: GatewayProxyOptions;
+  /** Its own, so that two gateways never write the same series, and that they go with the gateway. */
+  readonly #metrics = new Metrics();
   readonly #pools: PoolManager;
   readonly #jwks: JwksKeeper;
   readonly #collector = new Collector();
@@ -40,7 +41,8 @@ export class GatewayProxy {
 
   constructor(options: GatewayProxyOptions) {
     this.#options = options;
-    const { log, metrics } = options;
+    const { log } = options;
+    const metrics = this.#metrics;
     this.#pools = new PoolManager({
       metrics,
       log,
@@ -103,6 +105,11 @@ export class GatewayProxy {
       ({ name, port }) =>
         !this.#failures.some((failure) => failure.port === port && failure.listeners.includes(name)),
     );
+  }
+
+  /** This thread's metrics; those of the workers come with {@link collect}. */
+  metrics(): readonly MetricReport[] {
+    return this.#metrics.report();
   }
 
   readiness(): { readonly ready: number; readonly wanted: number } {

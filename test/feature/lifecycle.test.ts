@@ -98,7 +98,10 @@ describe('a gateway that is removed', () => {
       ),
     );
     assert.equal(await attempt(port), 429);
+    // Both gateways use the pool, and each has its own view of it.
+    assert.equal(await gateway.metric('sluice_pool_endpoints'), 3);
     socket.terminate();
+    await until('its series go with it', async () => (await gateway.metric('sluice_pool_endpoints')) === 2);
     await until('the place is free', async () => (await connections(gateway)).counted === 0);
     assert.equal(await attempt(port), 101);
   });

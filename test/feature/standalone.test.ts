@@ -217,9 +217,23 @@ describe('start', () => {
     const port = await freePort();
     await using first = await Gateway.start(resources(port));
     assert.equal(await status(`http://127.0.0.1:${port}/`), 200);
-    await using second = await Gateway.start(resources(port));
+    const listeners: GatewaySpec['listeners'] = [
+      { name: 'web', protocol: 'HTTP', port },
+      { name: 'free', protocol: 'HTTP', port: await freePort() },
+    ];
+    await using second = await Gateway.start(resources(port, { listeners }));
     assert.match((await problems(second))[0]?.text ?? '', /in use by another process/);
     assert.equal((await problems(first)).length, 0);
+    // Without any port it is alive, to be repaired by an edit, and not ready.
+    await second.apply(resources(port));
+    await until('it is not ready, and says why', async () => {
+      const response = await fetch(`${second.adminUrl}/readyz`);
+      return (
+        response.status === 503 && /no listener of gateway default\/test could/.test(await response.text())
+      );
+    });
+    await second.apply(resources(await freePort()));
+    await until('it is ready', async () => (await fetch(`${second.adminUrl}/readyz`)).ok);
   });
 
   test('an admin address that is taken is an error that says what to do', async () => {

@@ -71,13 +71,11 @@ async function apply(proxy: GatewayProxy, written: readonly Resource[]): Promise
 async function startProxy(
   written: readonly Resource[],
 ): Promise<GatewayProxy & { counter: CounterService } & AsyncDisposable> {
-  const metrics = new Metrics();
-  const counter = new CounterService({ metrics });
+  const counter = new CounterService({ metrics: new Metrics() });
   const proxy = new GatewayProxy({
     address: '127.0.0.1',
     affinityKey: new Uint8Array(32),
     log: silentLog,
-    metrics,
     counter,
     accessLogOutput: process.stderr,
   });
