@@ -11,23 +11,13 @@ import type { Exchange } from './exchange.ts';
 import { HandshakeReader } from './handshake-reader.ts';
 import { Mirrors } from './mirror.ts';
 import { type BackendPlans, INTERIM_PLAN, uncoded } from './plans.ts';
+import { STAGE } from './relay-stage.ts';
 import { Repetition } from './repetition.ts';
 import { verifyUpgrade } from './upgrade.ts';
 import { spliceUpgraded } from './upgraded-connection.ts';
 import type { UpstreamConnection, UpstreamReceiver } from './upstream-connection.ts';
 import { answerReason, answerWithoutBackend, outcomeOf, type UpstreamFailure } from './upstream-failure.ts';
 import { Waits } from './waits.ts';
-
-const STAGE = {
-  idle: 0,
-  connecting: 1,
-  /** The request is on its way, or the backend is thinking. */
-  waiting: 2,
-  /** The response head is there, but its body has to wait for an admission. */
-  holding: 3,
-  responding: 4,
-  done: 5,
-} as const;
 
 /**
  * Takes a request to a backend and the response back: chooses the endpoint, makes attempts, and passes bodies on as
@@ -46,7 +36,6 @@ export class Relay implements UpstreamReceiver {
   /** Whether the connection of this attempt has served before, so that it may have been closing. */
   #reused = false;
   readonly #repetition: Repetition;
-  #cancelBackoff: (() => void) | null = null;
 
   /** Whether all of the request body has been handed over. */
   #requestComplete = false;
@@ -295,10 +284,7 @@ export class Relay implements UpstreamReceiver {
   #retryLater(endpoint: Endpoint): void {
     this.#repetition.fail(endpoint);
     this.#stage = STAGE.idle;
-    this.#cancelBackoff = this.#exchange.services.clock.after(this.#repetition.backoffMs, () => {
-      this.#cancelBackoff = null;
-      this.#attempt(false);
-    });
+    this.#repetition.later(this.#exchange.services.clock, () => this.#attempt(false));
   }
 
   /** Ends the attempt: gives back what it holds, and reports how it went. */
@@ -316,8 +302,7 @@ export class Relay implements UpstreamReceiver {
   /** There will be no other attempt, and the mirrors get nothing more. */
   #end(): void {
     this.#stage = STAGE.done;
-    this.#cancelBackoff?.();
-    this.#cancelBackoff = null;
+    this.#repetition.cancel();
     this.#mirrors?.abandonBody(this.#requestComplete);
   }
 
@@ -389,24 +374,26 @@ export class Relay implements UpstreamReceiver {
   tick(nowMs: number): void {
     const stage = this.#stage;
     if (stage === STAGE.idle || stage === STAGE.done) return;
-    const { connections } = this.#endpoint!.pool;
     const { backendRequestMs } = this.#exchange.rule!.rule.timeouts;
-    const waits = this.#waits;
-    const attemptMs = waits.attemptMs(nowMs);
-    if (stage === STAGE.connecting && overdue(attemptMs, connections.connectTimeoutMs)) {
+    const attemptMs = this.#waits.attemptMs(nowMs);
+    const waitTimeoutMs = this.#waitTimeoutMs();
+    const connecting = stage === STAGE.connecting;
+    if (connecting && overdue(attemptMs, this.#endpoint!.pool.connections.connectTimeoutMs)) {
       this.expire('connect_timeout');
-    } else if (overdue(attemptMs, backendRequestMs)) this.expire('backend_timeout');
-    else {
-      let timeoutMs = 0;
-      if (stage === STAGE.waiting && this.#requestComplete) timeoutMs = connections.responseHeaderTimeoutMs;
-      else if (this.#isStalled(stage)) timeoutMs = connections.streamIdleTimeoutMs;
-      if (timeoutMs > 0 && overdue(waits.waitMs(nowMs), timeoutMs)) this.expire('backend_timeout');
+    } else if (
+      overdue(attemptMs, backendRequestMs) ||
+      (waitTimeoutMs > 0 && this.#waits.waitMs(nowMs) >= waitTimeoutMs)
+    ) {
+      this.expire('backend_timeout');
     }
   }
 
-  /** Whether it is the backend's turn to send its response, or to take the request, in the middle of it. */
-  #isStalled(stage: number): boolean {
-    if (stage === STAGE.responding) return !this.#exchange.downstream.blocked;
-    return stage === STAGE.waiting && this.#connection!.output.blocked;
+  /** How long the present wait may last: 0 is no limit, also where it is not the backend's turn. */
+  #waitTimeoutMs(): number {
+    const { responseHeaderTimeoutMs, streamIdleTimeoutMs } = this.#endpoint!.pool.connections;
+    if (this.#stage === STAGE.responding) return this.#exchange.downstream.blocked ? 0 : streamIdleTimeoutMs;
+    if (this.#stage !== STAGE.waiting) return 0;
+    if (this.#requestComplete) return responseHeaderTimeoutMs;
+    return this.#connection!.output.blocked ? streamIdleTimeoutMs : 0;
   }
 }

@@ -1,5 +1,6 @@
 import type { Rule } from '../config/snapshot.ts';
 import type { Endpoint } from '../pools/endpoint.ts';
+import type { Clock } from './clock.ts';
 import type { ExchangeDownstream } from './downstream.ts';
 import { ReplayBuffer } from './replay.ts';
 
@@ -16,6 +17,7 @@ export class Repetition {
   readonly #retry: Rule['retry'];
   readonly #idempotent: boolean;
   #bodyTaken = false;
+  #cancelBackoff: (() => void) | null = null;
   #replay: ReplayBuffer | null = null;
 
   constructor(retry: Rule['retry'], downstream: ExchangeDownstream) {
@@ -37,8 +39,18 @@ export class Repetition {
     return this.#replay?.parts ?? [];
   }
 
-  get backoffMs(): number {
-    return this.#retry?.backoffMs ?? 0;
+  /** Calls back after the route's backoff, unless it is cancelled. */
+  later(clock: Clock, callback: () => void): void {
+    this.#cancelBackoff = clock.after(this.#retry?.backoffMs ?? 0, () => {
+      this.#cancelBackoff = null;
+      callback();
+    });
+  }
+
+  /** Harmless where nothing is to come. */
+  cancel(): void {
+    this.#cancelBackoff?.();
+    this.#cancelBackoff = null;
   }
 
   fail(endpoint: Endpoint): void {

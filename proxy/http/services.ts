@@ -4,7 +4,7 @@ import type { Admission, AdmissionKind } from '../firewall/firewall.ts';
 import type { FirewallClient } from '../firewall/rules.ts';
 import type { Endpoint, Outcome, Selection, Unavailable } from '../pools/endpoint.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
-import type { Splicer } from '../websocket/splice.ts';
+import type { Splicer } from '../websocket/splicer.ts';
 import type { Clock } from './clock.ts';
 import type { HttpMetrics } from './http-metrics.ts';
 import type { RequestView } from './request.ts';

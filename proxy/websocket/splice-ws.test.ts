@@ -9,7 +9,8 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { TestAuthority } from '../../test/support/certificates.ts';
 import { listen } from '../../test/support/sockets.ts';
 import type { Clock } from '../http/clock.ts';
-import { SERVICE_RESTART, type Splice, Splicer, type SpliceSettings } from './splice.ts';
+import { SERVICE_RESTART, type Splice, type SpliceSettings } from './splice.ts';
+import { Splicer } from './splicer.ts';
 
 /** Ticks as often as it can, so that pings come between everything. */
 const eager: Clock = {

@@ -1,134 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { Reader, socketPair } from '../../test/support/sockets.ts';
-import type { Clock } from '../http/clock.ts';
-import { CLOSE, controlFrame, FrameReader, PING, PONG } from './frames.ts';
-import { SERVICE_RESTART, type Splice, type SpliceOptions, Splicer, type SpliceSettings } from './splice.ts';
-
-const OFF: SpliceSettings = {
-  pingIntervalMs: 0,
-  pongTimeoutMs: 100,
-  idleTimeoutMs: 0,
-  halfCloseTimeoutMs: 1000,
-};
-
-/** A clock that stands still until it is moved. */
-class ManualClock implements Clock {
-  #nowMs = 1000;
-  readonly #ticks = new Set<(nowMs: number) => void>();
-
-  now(): number {
-    return this.#nowMs;
-  }
-
-  everyTick(callback: (nowMs: number) => void): () => void {
-    this.#ticks.add(callback);
-    return () => this.#ticks.delete(callback);
-  }
-
-  after(): () => void {
-    throw new Error('not used');
-  }
-
-  get ticking(): boolean {
-    return this.#ticks.size > 0;
-  }
-
-  advance(ms: number): void {
-    this.#nowMs += ms;
-    for (const callback of this.#ticks) callback(this.#nowMs);
-  }
-}
-
-interface Setup {
-  readonly client: Socket;
-  readonly backend: Socket;
-  readonly splice: Splice;
-  readonly splicer: Splicer;
-  readonly clock: ManualClock;
-  readonly closed: Promise<void>;
-  readonly closeCalls: () => number;
-}
-
-async function setUp(t: TestContext, options: Partial<SpliceOptions> = {}): Promise<Setup> {
-  const [client, near] = await socketPair(t);
-  const [upstream, backend] = await socketPair(t);
-  const clock = new ManualClock();
-  const splicer = new Splicer(clock);
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let calls = 0;
-  const splice = splicer.splice(near, upstream, {
-    settings: OFF,
-    frames: false,
-    ...options,
-    onClose: () => {
-      calls++;
-      resolve();
-    },
-  });
-  return { client, backend, splice, splicer, clock, closed: promise, closeCalls: () => calls };
-}
-
-/** Everything is over, and the splice was reported once. */
-async function assertGone({ splice, splicer, clock, closed, closeCalls }: Setup): Promise<void> {
-  await closed;
-  while (splicer.size > 0) await new Promise(setImmediate);
-  assert(splice.client.destroyed && splice.upstream.destroyed);
-  assert.equal(closeCalls(), 1);
-  assert.equal(clock.ticking, false);
-}
-
-function frame(opcode: number, payload: Uint8Array, { fin = true, masked = false } = {}): Buffer {
-  const header = [(fin ? 0x80 : 0) | opcode];
-  const mask = masked ? 0x80 : 0;
-  const { length } = payload;
-  if (length < 126) header.push(mask | length);
-  else if (length < 65_536) header.push(mask | 126, length >> 8, length & 255);
-  else
-    header.push(
-      mask | 127,
-      0,
-      0,
-      0,
-      0,
-      length >>> 24,
-      (length >> 16) & 255,
-      (length >> 8) & 255,
-      length & 255,
-    );
-  const key = masked ? randomBytes(4) : Buffer.alloc(4);
-  const body = Buffer.from(payload);
-  for (let i = 0; i < length; i++) body[i]! ^= key[i & 3]!;
-  return Buffer.concat(masked ? [Buffer.from(header), key, body] : [Buffer.from(header), body]);
-}
-
-interface Parsed {
-  readonly opcode: number;
-  readonly fin: boolean;
-  readonly payload: Buffer;
-}
-
-/** Complete frames of a stream, unmasked. */
-function parse(stream: Buffer): Parsed[] {
-  const reader = new FrameReader();
-  const found: Parsed[] = [];
-  for (let at = 0; at < stream.length; ) {
-    const end = reader.read(stream, at);
-    if (!reader.atBoundary) break;
-    const payload = Buffer.from(stream.subarray(end - reader.payloadLength, end));
-    if (reader.masked) {
-      const key = stream.subarray(end - reader.payloadLength - 4, end - reader.payloadLength);
-      for (let i = 0; i < payload.length; i++) payload[i]! ^= key[i & 3]!;
-    }
-    found.push({ opcode: reader.opcode, fin: reader.fin, payload });
-    at = end;
-  }
-  return found;
-}
+import { CLOSE, controlFrame, PONG } from './frames.ts';
+import { SERVICE_RESTART } from './splice.ts';
+import { Splicer } from './splicer.ts';
+import { assertGone, frame, ManualClock, OFF, parse, setUp } from './test-support.ts';
 
 test('passes bytes both ways, with what was read before', async (t) => {
   const setup = await setUp(t, { clientHead: Buffer.from('ab'), upstreamHead: Buffer.from('xy') });
@@ -264,101 +143,6 @@ test('100 MB to a slow reader: complete, and little of it in memory at a time', 
   await assertGone(setup);
 });
 
-test('an idle client is pinged; its pong goes no further, however it is cut', async (t) => {
-  const setup = await setUp(t, { frames: true, settings: { ...OFF, pingIntervalMs: 500 } });
-  const { client, backend, clock } = setup;
-  const [toClient, toBackend] = [new Reader(client), new Reader(backend)];
-  for (let cut = 0; cut <= 14; cut++) {
-    const before = toClient.received.length;
-    clock.advance(500);
-    await toClient.bytes(before + 10);
-    const ping = parse(toClient.received.subarray(before))[0]!;
-    assert.equal(ping.opcode, PING);
-    const pong = controlFrame(PONG, ping.payload, randomBytes(4));
-    const text = frame(1, Buffer.from(`after ${cut}`), { masked: true });
-    const seen = toBackend.received.length;
-    client.write(pong.subarray(0, cut));
-    // A round trip through the other direction: the first part was read on its own.
-    backend.write(frame(1, Buffer.from('round')));
-    await toClient.bytes(before + 10 + 7);
-    client.write(Buffer.concat([pong.subarray(cut), text]));
-    await toBackend.bytes(seen + text.length);
-    assert.deepEqual(toBackend.received.subarray(seen), text, `cut at ${cut}`);
-  }
-  client.resetAndDestroy();
-  await assertGone(setup);
-});
-
-test('pongs that are not for the gateway pass', async (t) => {
-  const setup = await setUp(t, { frames: true, settings: { ...OFF, pingIntervalMs: 500 } });
-  const { client, backend, clock } = setup;
-  const [toClient, toBackend] = [new Reader(client), new Reader(backend)];
-  clock.advance(500);
-  await toClient.bytes(10);
-  const others = Buffer.concat([
-    controlFrame(PONG, Buffer.alloc(0), randomBytes(4)),
-    controlFrame(PONG, randomBytes(8), randomBytes(4)),
-    controlFrame(PONG, randomBytes(125), randomBytes(4)),
-    frame(PONG, randomBytes(1000), { masked: true }),
-    frame(1, Buffer.from('text'), { masked: true, fin: false }),
-    controlFrame(PONG, randomBytes(7), randomBytes(4)),
-    frame(0, Buffer.from('more'), { masked: true }),
-  ]);
-  for (const byte of others) {
-    client.write(Uint8Array.of(byte));
-    if (byte % 16 === 0) await new Promise(setImmediate);
-  }
-  await toBackend.bytes(others.length);
-  assert.deepEqual(toBackend.received, others);
-  client.end(controlFrame(PONG, randomBytes(8), randomBytes(4)).subarray(0, 9));
-  await toBackend.end();
-  assert.equal(toBackend.received.length, others.length + 9);
-});
-
-test('a client that does not answer is given up', async (t) => {
-  const setup = await setUp(t, {
-    frames: true,
-    settings: { ...OFF, pingIntervalMs: 500, pongTimeoutMs: 200 },
-  });
-  const { client, clock, splice } = setup;
-  const toClient = new Reader(client);
-  clock.advance(500);
-  await toClient.bytes(10);
-  clock.advance(199);
-  assert.equal(splice.end, null);
-  clock.advance(1);
-  await assertGone(setup);
-  assert.equal(splice.end, 'pong_timeout');
-});
-
-test('a client that takes none of the bytes that wait for it is given up, one that takes some is not', async (t) => {
-  const setup = await setUp(t, {
-    frames: true,
-    settings: { ...OFF, pingIntervalMs: 500, pongTimeoutMs: 200 },
-  });
-  const { client, backend, clock, splice } = setup;
-  client.pause();
-  const large = frame(2, randomBytes(30_000_000));
-  backend.write(large);
-  while (splice.client.writableLength === 0) await new Promise(setImmediate);
-  clock.advance(500); // No ping: it would wait behind the bytes.
-  let received = 0;
-  client.on('data', (chunk: Buffer) => {
-    received += chunk.length;
-    if (received > 10_000_000 && received < 11_000_000) client.pause();
-  });
-  client.resume();
-  while (received < 10_000_000) await new Promise(setImmediate);
-  clock.advance(200);
-  assert.equal(splice.end, null);
-  client.pause();
-  while (splice.client.writableLength === 0) await new Promise(setImmediate);
-  clock.advance(500);
-  clock.advance(200);
-  await assertGone(setup);
-  assert.equal(splice.end, 'pong_timeout');
-});
-
 test('a paused socket is set going', async (t) => {
   const [client, near] = await socketPair(t);
   const [upstream, backend] = await socketPair(t);
@@ -372,26 +156,6 @@ test('a paused socket is set going', async (t) => {
   await Promise.all([toClient.bytes(1), toBackend.bytes(1)]);
   near.destroy();
   upstream.destroy();
-});
-
-test('a ping waits for the end of the frame that is under way', async (t) => {
-  const setup = await setUp(t, { frames: true, settings: { ...OFF, pingIntervalMs: 500 } });
-  const { client, backend, clock } = setup;
-  const toClient = new Reader(client);
-  const large = frame(2, randomBytes(70_000));
-  backend.write(large.subarray(0, 50_000));
-  await toClient.bytes(50_000);
-  clock.advance(500);
-  backend.write(Buffer.concat([large.subarray(50_000), frame(1, Buffer.from('next'))]));
-  await toClient.bytes(large.length + 10 + 6);
-  assert.deepEqual(
-    parse(toClient.received).map(({ opcode, payload }) => [opcode, payload.length]),
-    [
-      [2, 70_000],
-      [PING, 8],
-      [1, 4],
-    ],
-  );
 });
 
 test('closes in order while a large fragmented message is in flight', async (t) => {

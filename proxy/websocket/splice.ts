@@ -10,8 +10,10 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Settings } from '../config/snapshot.ts';
 import { type SocketOwner, setOwner } from '../connections/socket-owner.ts';
-import { type Clock, NEVER } from '../http/clock.ts';
-import { CLOSE, closeFrame, controlFrame, FrameReader, PING, PONG } from './frames.ts';
+import { NEVER } from '../http/clock.ts';
+import { CLOSE, closeFrame, FrameReader } from './frames.ts';
+import { PING_FRAME, PongFilter, type Upstream } from './own-ping.ts';
+import type { Splicer } from './splicer.ts';
 
 export type SpliceSettings = Settings['webSocket'];
 
@@ -43,62 +45,7 @@ export const GOING_AWAY = 1001;
 export const POLICY_VIOLATION = 1008;
 export const SERVICE_RESTART = 1012;
 
-/**
- * Payload of the gateway's pings. Nobody but its own clients ever sees it, so a pong that carries it answers a ping
- * that the backend knows nothing of.
- */
-const PING_PAYLOAD = randomBytes(8);
-const PING_FRAME = controlFrame(PING, PING_PAYLOAD, null);
-/** Header, mask and payload of a client's pong of that size. */
-const PONG_BYTES = 6 + PING_PAYLOAD.length;
-
-/** All splices of a worker: they share one clock tick. */
-export class Splicer {
-  readonly clock: Clock;
-  readonly #splices = new Set<Splice>();
-  #stopTicks: (() => void) | null = null;
-  /** As of the last tick: precise enough for timeouts of seconds. */
-  nowMs: number;
-
-  constructor(clock: Clock) {
-    this.clock = clock;
-    this.nowMs = clock.now();
-  }
-
-  get size(): number {
-    return this.#splices.size;
-  }
-
-  /** Both sockets must be rid of other handlers of their data, and are the splice's from here on. */
-  splice(client: Duplex, upstream: Duplex, options: SpliceOptions): Splice {
-    if (this.#stopTicks === null) {
-      this.nowMs = this.clock.now();
-      this.#stopTicks = this.clock.everyTick((nowMs) => this.#tick(nowMs));
-    }
-    const splice = new Splice(this, client, upstream, options);
-    this.#splices.add(splice);
-    splice.start(options.clientHead, options.upstreamHead);
-    return splice;
-  }
-
-  /** For the splice itself, once both sockets are gone. */
-  forget(splice: Splice): void {
-    this.#splices.delete(splice);
-    if (this.#splices.size === 0) {
-      this.#stopTicks?.();
-      this.#stopTicks = null;
-    }
-  }
-
-  #tick(nowMs: number): void {
-    this.nowMs = nowMs;
-    for (const splice of this.#splices) {
-      if (nowMs >= splice.deadlineMs) splice.check(nowMs);
-    }
-  }
-}
-
-export class Splice implements SocketOwner {
+export class Splice implements SocketOwner, Upstream {
   readonly client: Duplex;
   readonly upstream: Duplex;
   /** From the client, and to it, since the splice began; without frames of the gateway's own. */
@@ -129,9 +76,8 @@ export class Splice implements SocketOwner {
   #closing = false;
   #clientTold = false;
   #upstreamTold = false;
-  #pinged = false;
-  /** The beginning of a pong that may be ours. */
-  #held: Buffer | null = null;
+  /** From the first ping of the gateway's own on. */
+  #pongs: PongFilter | null = null;
   #clientGone = false;
   #upstreamGone = false;
 
@@ -221,13 +167,13 @@ export class Splice implements SocketOwner {
     if (source === this.client) {
       this.bytesIn += chunk.length;
       this.#heard();
-      if (this.#fromClient === null) this.#toUpstream(chunk);
+      if (this.#fromClient === null) this.toUpstream(chunk);
       else if (this.#forUpstream !== null || this.#upstreamTold)
         this.#hearWhileClosing(this.#fromClient, chunk);
-      else if (this.#pinged) this.#withoutPong(this.#fromClient, chunk);
+      else if (this.#pongs !== null) this.#pongs.pass(this.#fromClient, chunk, this);
       else {
         readAll(this.#fromClient, chunk, 0);
-        this.#toUpstream(chunk);
+        this.toUpstream(chunk);
       }
     } else {
       this.bytesOut += chunk.length;
@@ -252,10 +198,7 @@ export class Splice implements SocketOwner {
 
   onEnd(ended: Duplex): void {
     const other = ended === this.client ? this.upstream : this.client;
-    if (ended === this.client && this.#held !== null) {
-      this.#toUpstream(this.#held);
-      this.#held = null;
-    }
+    if (ended === this.client) this.#passHeld();
     this.end ??= ended === this.client ? 'client_closed' : 'upstream_closed';
     other.end();
     // Whoever was told that the gateway closes has nothing to add.
@@ -304,7 +247,13 @@ export class Splice implements SocketOwner {
     this.#awaitingMs = 0;
   }
 
-  #toUpstream(chunk: Uint8Array): void {
+  #passHeld(): void {
+    const held = this.#pongs?.take() ?? null;
+    if (held !== null) this.toUpstream(held);
+  }
+
+  /** Passes on what the client says. */
+  toUpstream(chunk: Uint8Array): void {
     this.#trafficMs = this.#splicer.nowMs;
     if (this.upstream.writable && !this.upstream.write(chunk)) this.client.pause();
   }
@@ -337,7 +286,7 @@ export class Splice implements SocketOwner {
       this.upstream.resume();
       if (saidClose(this.#fromClient)) this.client.end();
     } else {
-      this.#pinged = true;
+      this.#pongs ??= new PongFilter();
       this.#awaitingMs = this.#splicer.nowMs;
       this.#schedule();
     }
@@ -357,45 +306,13 @@ export class Splice implements SocketOwner {
     let at = 0;
     if (!this.#upstreamTold) {
       at = reader.read(chunk, 0);
-      if (this.#held !== null) {
-        this.#toUpstream(this.#held);
-        this.#held = null;
-      }
-      this.#toUpstream(chunk.subarray(0, at));
+      this.#passHeld();
+      this.toUpstream(chunk.subarray(0, at));
       if (!reader.atBoundary) return;
       this.#tellUpstream();
     }
     while (at < chunk.length && !saidClose(reader)) at = reader.read(chunk, at);
     if (this.#clientTold && saidClose(reader)) this.client.end();
-  }
-
-  /** Passes on what the client says but for its answers to the gateway's pings. */
-  #withoutPong(reader: FrameReader, chunk: Uint8Array): void {
-    let passed = 0;
-    let at = 0;
-    let holding = this.#held !== null;
-    while (at < chunk.length) {
-      if (!holding && reader.atBoundary && (chunk[at]! & 0x0f) === PONG) {
-        if (at > passed) this.#toUpstream(chunk.subarray(passed, at));
-        passed = at;
-        holding = true;
-      }
-      const start = at;
-      at = reader.read(chunk, at);
-      if (!holding) continue;
-      const part = chunk.subarray(start, at);
-      const frame: Buffer = this.#held === null ? Buffer.from(part) : Buffer.concat([this.#held, part]);
-      passed = at;
-      const undecided =
-        !reader.headerRead || (!reader.atBoundary && reader.payloadLength === PING_PAYLOAD.length);
-      if (undecided) this.#held = frame;
-      else {
-        this.#held = null;
-        holding = false;
-        if (!isOurPong(frame)) this.#toUpstream(frame);
-      }
-    }
-    if (at > passed) this.#toUpstream(chunk.subarray(passed, at));
   }
 
   #ping(nowMs: number): void {
@@ -435,18 +352,4 @@ function readAll(reader: FrameReader, chunk: Uint8Array, from: number): void {
 /** Whether the last frame was a close frame, and is over. */
 function saidClose(reader: FrameReader | null): boolean {
   return reader?.atBoundary === true && reader.opcode === CLOSE;
-}
-
-function isOurPong(frame: Uint8Array): boolean {
-  if (
-    frame.length !== PONG_BYTES ||
-    frame[0] !== (0x80 | PONG) ||
-    frame[1] !== (0x80 | PING_PAYLOAD.length)
-  ) {
-    return false;
-  }
-  for (let i = 0; i < PING_PAYLOAD.length; i++) {
-    if ((frame[6 + i]! ^ frame[2 + (i & 3)]!) !== PING_PAYLOAD[i]) return false;
-  }
-  return true;
 }

@@ -24,7 +24,7 @@ import { answerCollections, summarize } from '../telemetry/collection.ts';
 import { workerLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { threadMetrics } from '../telemetry/process-metrics.ts';
-import { Splicer } from '../websocket/splice.ts';
+import { Splicer } from '../websocket/splicer.ts';
 import { ThreadChannel } from './thread-channel.ts';
 import { applySnapshot, drainWorker, snapshotApplied, type WorkerStart, workerDrained } from './topics.ts';
 

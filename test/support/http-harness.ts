@@ -17,7 +17,7 @@ import { upstreamTls } from '../../proxy/pools/tls.ts';
 import { buildRoutingTable } from '../../proxy/routing/table.ts';
 import type { AccessRecord } from '../../proxy/telemetry/access-log.ts';
 import { Metrics } from '../../proxy/telemetry/metrics.ts';
-import { Splicer } from '../../proxy/websocket/splice.ts';
+import { Splicer } from '../../proxy/websocket/splicer.ts';
 import { ManualClock } from './manual-clock.ts';
 import { backend, listener, NO_FILTERS, port, route, rule, settings, snapshot } from './snapshots.ts';
 
