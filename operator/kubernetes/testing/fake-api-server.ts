@@ -107,7 +107,10 @@ export class FakeApiServer {
     await closed;
   }
 
-  put(type: ResourceType, object: { metadata: KubernetesObject['metadata'] } & object): KubernetesObject {
+  put(
+    type: ResourceType,
+    object: Pick<KubernetesObject, 'metadata'> & Record<string, unknown>,
+  ): KubernetesObject {
     const apiVersion = type.group === '' ? type.version : `${type.group}/${type.version}`;
     return this.etcd.put(collectionPath(type), { apiVersion, kind: type.kind, ...object });
   }
