@@ -116,8 +116,8 @@ export class Splice implements SocketOwner, Upstream {
     if (this.#toClient === null || this.#fromClient === null) {
       this.#clientTold = true;
       this.#upstreamTold = true;
-      this.client.end();
-      this.upstream.end();
+      finish(this.client);
+      finish(this.upstream);
       // What still comes is read and dropped: unread bytes would turn the FIN into a reset.
       this.client.resume();
       this.upstream.resume();
@@ -200,9 +200,9 @@ export class Splice implements SocketOwner, Upstream {
     const other = ended === this.client ? this.upstream : this.client;
     if (ended === this.client) this.#passHeld();
     this.end ??= ended === this.client ? 'client_closed' : 'upstream_closed';
-    other.end();
+    finish(other);
     // Whoever was told that the gateway closes has nothing to add.
-    if (this.#closing) ended.end();
+    if (this.#closing) finish(ended);
     if (this.#closingMs === 0) {
       this.#closingMs = this.#splicer.clock.now();
       this.#schedule();
@@ -222,7 +222,7 @@ export class Splice implements SocketOwner, Upstream {
     this.end ??= isClient ? 'client_closed' : 'upstream_closed';
     const other = isClient ? this.upstream : this.client;
     // Finished both ways: the other one may still have bytes to hand over, and has its timeout for that.
-    if (closed.readableEnded && closed.writableFinished) other.end();
+    if (closed.readableEnded && closed.writableFinished) finish(other);
     else other.destroy();
     if (this.#clientGone && this.#upstreamGone) this.#splicer.forget(this);
     if (isClient) this.#onClose(this);
@@ -284,7 +284,7 @@ export class Splice implements SocketOwner, Upstream {
     if (this.#closing) {
       this.#clientTold = true;
       this.upstream.resume();
-      if (saidClose(this.#fromClient)) this.client.end();
+      if (saidClose(this.#fromClient)) finish(this.client);
     } else {
       this.#pongs ??= new PongFilter();
       this.#awaitingMs = this.#splicer.nowMs;
@@ -312,7 +312,7 @@ export class Splice implements SocketOwner, Upstream {
       this.#tellUpstream();
     }
     while (at < chunk.length && !saidClose(reader)) at = reader.read(chunk, at);
-    if (this.#clientTold && saidClose(reader)) this.client.end();
+    if (this.#clientTold && saidClose(reader)) finish(this.client);
   }
 
   #ping(nowMs: number): void {
@@ -342,6 +342,11 @@ export class Splice implements SocketOwner, Upstream {
     }
     this.deadlineMs = next;
   }
+}
+
+/** Says no more to a socket. Node would make an error of saying so twice, stack and all, if only to drop it. */
+function finish(socket: Duplex): void {
+  if (!socket.writableEnded && !socket.destroyed) socket.end();
 }
 
 function readAll(reader: FrameReader, chunk: Uint8Array, from: number): void {
