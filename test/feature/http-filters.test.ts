@@ -75,6 +75,19 @@ test('header modifiers of rule and backend, both ways', async (t) => {
   assert.equal(result.headers.has('x-internal'), false);
 });
 
+test('a field that a server could take for another is not passed on, either way', async (t) => {
+  const { head, headers } = await pass(
+    t,
+    {},
+    'GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 6.6.6.6\r\nContent_Length: 9\r\nX_Custom: kept\r\n\r\n',
+    ok('ok', 'Set_Cookie: a=b\r\nX_Other: kept\r\n'),
+  );
+  assert.doesNotMatch(head, /6\.6\.6\.6|Content_Length/);
+  assert.match(head, /X_Custom: kept/);
+  assert.equal(headers.has('set_cookie'), false);
+  assert.equal(headers.get('x_other'), 'kept');
+});
+
 test('path and host are rewritten, and what is no URI character is encoded', async (t) => {
   for (const [path, value, expected] of [
     ['ReplacePrefixMatch', '/new', '/new/b?q=1'],

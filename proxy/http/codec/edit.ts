@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { fieldLine } from './headers.ts';
-import { KNOWN_NAMES, knownNumber } from './known.ts';
+import { KNOWN_NAMES, knownNumber, UNDERSCORED_NAME } from './known.ts';
 
 /** What to change in a header section: `remove` and `set` take the received fields away, `set` and `add` write new ones. */
 export interface HeaderEdit {
@@ -11,7 +11,7 @@ export interface HeaderEdit {
 
 /**
  * Fields that concern one connection only, or that the codec writes itself from what it understood, never from what it
- * read (RFC 9110 §7.6.1, RFC 9112 §6). Proxy-Authorization is meant for a proxy that asked for it, and we never ask.
+ * read (RFC 9110 §7.6.1, RFC 9112 §6), or that pretend to be another field. Proxy-Authorization is meant for a proxy that asked for it, and we never ask.
  */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
@@ -24,6 +24,7 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'te',
   'transfer-encoding',
   'upgrade',
+  UNDERSCORED_NAME,
 ]);
 
 /** Several edits, and names that the caller writes anew for each message, made ready for the writer. */

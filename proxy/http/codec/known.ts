@@ -66,11 +66,19 @@ const names = [
 
 export type KnownName = (typeof names)[number];
 
-/** Number by lower-case name. */
-const numberByName = new Map<string, number>(names.map((name, index) => [name, index + 1]));
+/**
+ * Stands for a field that is one of the above but for `_` where that has `-`. CGI-like servers read both as the same
+ * name, so that `X_Forwarded_For` would say there what `X-Forwarded-For` may not: it is never passed on. No token.
+ */
+export const UNDERSCORED_NAME = '(underscored)';
 
 /** Lower-case name by number; empty for 0. */
-export const KNOWN_NAMES: readonly string[] = ['', ...names];
+export const KNOWN_NAMES: readonly string[] = ['', ...names, UNDERSCORED_NAME];
+
+/** Number by lower-case name. */
+const numberByName = new Map<string, number>(KNOWN_NAMES.map((name, index) => [name, index]));
+
+const UNDERSCORED = KNOWN_NAMES.length - 1;
 
 /** The number of a known header field; 0 when the name is not in the list. @param name lower case */
 export function knownNumber(name: string): number {
@@ -95,6 +103,8 @@ const first = new Uint8Array(SLOTS);
 const next = new Uint8Array(names.length + 1);
 const letters = KNOWN_NAMES.map((name) => Uint8Array.from(name, (letter) => letter.charCodeAt(0)));
 const MAX_LENGTH = 31;
+const UNDERSCORE = 0x5f;
+const HYPHEN = 0x2d;
 
 function slot(length: number, letter: number): number {
   return (length << 5) | (letter & 31);
@@ -117,9 +127,20 @@ export function recognise(buffer: Uint8Array, start: number, end: number): numbe
     let i = 0;
     while (i < length && same(buffer[start + i]!, bytes[i]!)) i++;
     if (i === length) return candidate;
+    if (buffer[start + i] === UNDERSCORE && bytes[i] === HYPHEN && isUnderscored(buffer, start, bytes)) {
+      return UNDERSCORED;
+    }
     candidate = next[candidate]!;
   }
   return 0;
+}
+
+/** Whether the bytes are the name but for underscores. */
+function isUnderscored(buffer: Uint8Array, start: number, name: Uint8Array): boolean {
+  return name.every((letter, i) => {
+    const byte = buffer[start + i]!;
+    return same(byte, letter) || (byte === UNDERSCORE && letter === HYPHEN);
+  });
 }
 
 /** Equal but for the case of letters. `|0x20` alone would also fold `^` to `~`, so only letters are folded. */
