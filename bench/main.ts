@@ -5,7 +5,7 @@
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -47,6 +47,7 @@ const load = (name: string, ...args: readonly (string | number)[]): string[] => 
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
 const rows: Row[] = [];
+const loadBefore = `${loadavg()[0]!.toFixed(1)} on ${cpus().length} cores`;
 try {
   const peers = PEERS.filter(({ name }) => options.only === undefined || options.only.includes(name));
   for (const peer of peers) {
@@ -59,6 +60,7 @@ try {
     const page = resultsPage(rows, {
       date: new Date(),
       processor: cpus()[0]?.model ?? 'unknown',
+      load: loadBefore,
       idle: IDLE,
     });
     writeFileSync(join(import.meta.dirname, 'RESULTS.md'), page);

@@ -50,7 +50,7 @@ export function resultsTable(rows: readonly Row[]): string {
 
 export function resultsPage(
   rows: readonly Row[],
-  run: { readonly date: Date; readonly processor: string; readonly idle: number },
+  run: { readonly date: Date; readonly processor: string; readonly load: string; readonly idle: number },
 ): string {
   return `# Benchmark
 One run of \`npm run bench -- --write\` on ${run.date.toISOString().slice(0, 10)}, Node ${process.version}, ${run.processor}: the
@@ -59,9 +59,10 @@ proxy on one core, client and backend on another; median of three rounds. 64 con
 Routing, access log and metrics are on (\`http-proxy\` has none of them). CPU is what the proxy's process used, in the
 kernel too; for a WebSocket, to open and to close it; for a message, to pass it on and its echo back.
 
-Figures depend on the machine, ratios much less, but those of one run on a busy machine may be a fifth off. Above 1 is
-better for what counts per second, below 1 for the rest. Where client and backend use up their core first, the requests
-per second of the fastest proxies say less than the CPU that they used for each.
+Figures depend on the machine, ratios much less. All are of this one run; at its beginning the machine's load average was
+${run.load}. With other work on it, rates and latencies say little, and the CPU of each request is the figure to go by.
+Above 1 is better for what counts per second, below 1 for the rest. Where client and backend use up their core first, the
+requests per second of the fastest proxies say less than the CPU that they used for each.
 
 ${resultsTable(rows)}
 `;
