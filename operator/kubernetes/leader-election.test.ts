@@ -6,22 +6,19 @@ import { eventually, runUntil } from './testing/eventually.ts';
 import { type SimulationResult, simulate } from './testing/lease-simulation.ts';
 import { type Rig, rig } from './testing/rig.ts';
 
-const SEEDS = Number(process.env.SEEDS ?? 60);
+const SEEDS = Number(process.env.SEEDS ?? 40);
 const MINUTE_MS = 60_000;
 
-async function simulateAll(maxClockRatio: number): Promise<SimulationResult[]> {
-  const results: SimulationResult[] = [];
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    results.push(await simulate({ seed, processes: 3, maxClockRatio, troubledMs: 10 * MINUTE_MS }));
-  }
-  return results;
-}
+const simulateSeed = (seed: number, maxClockRatio: number) =>
+  simulate({ seed, processes: 3, maxClockRatio, troubledMs: 10 * MINUTE_MS });
 
 test('never two leaders at the same instant, and one again when trouble is over', async (t) => {
-  const results = await simulateAll(1.49);
-  for (const [index, { violations, recoveryMs }] of results.entries()) {
-    assert.deepEqual(violations, [], `seed ${index + 1}`);
-    assert.ok(recoveryMs < 90_000, `seed ${index + 1}: a leader after ${recoveryMs} ms`);
+  const results: SimulationResult[] = [];
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const result = await simulateSeed(seed, 1.49);
+    assert.deepEqual(result.violations, [], `seed ${seed}`);
+    assert.ok(result.recoveryMs < 90_000, `seed ${seed}: a leader after ${result.recoveryMs} ms`);
+    results.push(result);
   }
   const sum = (field: 'terms' | 'deletions' | 'stalls') =>
     results.reduce((total, result) => total + result[field], 0);
@@ -33,8 +30,11 @@ test('never two leaders at the same instant, and one again when trouble is over'
 });
 
 test('with clocks that differ by more than is allowed, the observer does see two leaders', async () => {
-  const results = await simulateAll(4);
-  assert.ok(results.some(({ violations }) => violations.length > 0));
+  let violations: readonly string[] = [];
+  for (let seed = 1; seed <= SEEDS && violations.length === 0; seed++) {
+    ({ violations } = await simulateSeed(seed, 4));
+  }
+  assert.notEqual(violations.length, 0);
 });
 
 test('without trouble there is one term that does not end', async () => {
@@ -90,6 +90,40 @@ test('over HTTP: takes a new Lease on probation, renews it, and hands it over at
   assert.ok(handoverMs < 5_000, `after ${handoverMs} ms`);
   await b.election.stop();
   assert.equal(r.clock.pending, 0);
+});
+
+test('over HTTP: the Lease is renewed until the last work is done, and released then', async (t) => {
+  const r = await rig(t);
+  const work = Promise.withResolvers<void>();
+  const election = new LeaderElection({
+    api: leaseApi(r.transport, NAME, 3_000),
+    identity: 'a',
+    clock: r.clock,
+    random: () => 0.5,
+    log: { info: () => {}, warn: () => {} },
+    lead: () => work.promise,
+  });
+  election.start();
+  await runUntil(r.clock, () => election.isLeader(), 'a leads');
+  const stopping = election.stop();
+  const renewedAt = specOf(r)?.renewTime;
+  const stoppedAtMs = r.clock.now();
+  await runUntil(r.clock, () => r.clock.now() - stoppedAtMs > 30_000, 'time');
+  assert.equal(specOf(r)?.holderIdentity, 'a');
+  assert.notEqual(specOf(r)?.renewTime, renewedAt);
+  assert.equal(election.isLeader(), true, 'what is left to do is done as the leader');
+  work.resolve();
+  await stopping;
+  assert.equal(specOf(r)?.holderIdentity, '');
+  assert.equal(election.isLeader(), false);
+});
+
+test('over HTTP: a Lease on probation is not released, since its former holder may still lead', async (t) => {
+  const r = await rig(t);
+  const a = candidate(r, 'a');
+  await runUntil(r.clock, () => specOf(r)?.holderIdentity === 'a', 'a has the Lease');
+  await a.election.stop();
+  assert.equal(specOf(r)?.holderIdentity, 'a');
 });
 
 test('over HTTP: a leader without its server stops in time; the one who still reaches it takes over', async (t) => {

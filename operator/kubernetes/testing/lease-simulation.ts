@@ -122,6 +122,7 @@ function refusal(status: number): ApiError {
 /** One process: its clock, its way to the server, and whether it is stalled. */
 class SimulatedProcess {
   readonly election: LeaderElection;
+  readonly identity: string;
   isAlive = true;
   terms = 0;
   #isLeading = false;
@@ -134,6 +135,7 @@ class SimulatedProcess {
   constructor(world: World, server: LeaseServer, identity: string, rate: number) {
     this.#world = world;
     this.#server = server;
+    this.identity = identity;
     this.#rate = rate;
     this.#offsetMs = world.random() * 1e6;
     this.election = new LeaderElection({
@@ -220,7 +222,7 @@ class SimulatedProcess {
 
   /** Mostly short; now and then longer than anybody waits. */
   #delayMs(): number {
-    return this.#world.chance(0.05) ? this.#world.random() * 20_000 : this.#world.random() * 50;
+    return this.#world.chance(0.08) ? this.#world.random() * 25_000 : this.#world.random() * 50;
   }
 }
 
@@ -237,11 +239,12 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   };
   const living = () => processes.filter(({ isAlive }) => isAlive);
   const leaders = () => living().filter(({ election }) => election.isLeader());
+  const holders = () => living().filter(({ identity }) => identity === server.lease?.spec?.holderIdentity);
   for (let i = 0; i < count; i++) start();
 
   let stalls = 0;
   const disturb = () => {
-    const victims = world.random() < 0.6 ? leaders() : living();
+    const victims = [leaders, living, holders][Math.floor(world.random() * 3)]!();
     const victim = victims[Math.floor(world.random() * victims.length)];
     const choice = world.random();
     if (choice < 0.25 && victim !== undefined) {
@@ -249,6 +252,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       victim.stall(world.random() * 40_000);
     } else if (choice < 0.45) {
       server.delete();
+      // Twice in a row is what catches those who have just made it anew.
+      if (world.random() < 0.6) world.at(world.nowMs + world.random() * 25_000, () => server.delete());
     } else if (choice < 0.6) {
       server.isDown = true;
       world.at(world.nowMs + world.random() * 40_000, () => {
