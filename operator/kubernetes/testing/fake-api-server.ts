@@ -66,7 +66,8 @@ export class FakeApiServer {
   connections = 0;
   readonly #clock: Clock;
   readonly #server: http.Server | https.Server;
-  readonly #sockets = new Map<Socket, number>();
+  /** Open connections, and the number of each. */
+  readonly sockets = new Map<Socket, number>();
   /** Pages still to come, by continue token. */
   readonly #pages = new Map<
     string,
@@ -82,8 +83,8 @@ export class FakeApiServer {
     this.#server = tls === undefined ? http.createServer(onRequest) : https.createServer(tls, onRequest);
     this.#server.keepAliveTimeout = 60_000;
     this.#server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
-      this.#sockets.set(socket, ++this.connections);
-      socket.on('close', () => this.#sockets.delete(socket));
+      this.sockets.set(socket, ++this.connections);
+      socket.on('close', () => this.sockets.delete(socket));
       socket.on('error', () => {});
     });
   }
@@ -103,7 +104,7 @@ export class FakeApiServer {
   async stop(): Promise<void> {
     for (const watch of this.watches) watch.cut();
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const socket of this.#sockets.keys()) socket.destroy();
+    for (const socket of this.sockets.keys()) socket.destroy();
     await closed;
   }
 
@@ -154,7 +155,7 @@ export class FakeApiServer {
       headers: request.headers,
       body: Buffer.concat(chunks).toString('utf8'),
       isWatch: url.searchParams.get('watch') === 'true',
-      connection: this.#sockets.get(request.socket) ?? 0,
+      connection: this.sockets.get(request.socket) ?? 0,
     };
     this.requests.push(seen);
     const fault = this.fault(seen);
