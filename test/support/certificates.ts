@@ -15,6 +15,7 @@ export interface LeafOptions {
   readonly addresses?: readonly string[];
   readonly uris?: readonly string[];
   readonly commonName?: string;
+  readonly organization?: string;
   readonly usage?: 'server' | 'client';
   /** Since yesterday, to tomorrow, where nothing is said. */
   readonly notBefore?: Date;
@@ -38,12 +39,15 @@ export class TestAuthority {
     this.#keys = keys;
   }
 
-  static async create(name = 'Test CA'): Promise<TestAuthority> {
+  static async create(
+    name = 'Test CA',
+    options: Pick<LeafOptions, 'notBefore' | 'notAfter'> = {},
+  ): Promise<TestAuthority> {
     const keys = await generateKeys();
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       serialNumber: '01',
       name: `CN=${name}`,
-      ...validity({}),
+      ...validity(options),
       signingAlgorithm: ALGORITHM,
       keys,
       extensions: [
@@ -59,7 +63,7 @@ export class TestAuthority {
     const keys = await generateKeys();
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: (++this.#serial).toString(16).padStart(4, '0'),
-      subject: `CN=${commonNameOf(options)}`,
+      subject: subjectOf(options),
       issuer: this.#certificate.subject,
       ...validity(options),
       signingAlgorithm: ALGORITHM,
@@ -90,7 +94,7 @@ export async function selfSigned(options: LeafOptions = {}): Promise<KeyedCertif
   const keys = await generateKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: '01',
-    name: `CN=${commonNameOf(options)}`,
+    name: subjectOf(options),
     ...validity(options),
     signingAlgorithm: ALGORITHM,
     keys,
@@ -99,8 +103,9 @@ export async function selfSigned(options: LeafOptions = {}): Promise<KeyedCertif
   return { chainPem: certificate.toString('pem'), keyPem: await privateKeyPem(keys) };
 }
 
-function commonNameOf({ commonName, dnsNames = [] }: LeafOptions): string {
-  return commonName ?? dnsNames[0] ?? 'leaf';
+function subjectOf({ commonName, organization, dnsNames = [] }: LeafOptions): string {
+  const name = `CN=${commonName ?? dnsNames[0] ?? 'leaf'}`;
+  return organization === undefined ? name : `O=${organization}, ${name}`;
 }
 
 function validity({ notBefore, notAfter }: LeafOptions): { notBefore: Date; notAfter: Date } {

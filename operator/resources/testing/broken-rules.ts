@@ -1,5 +1,5 @@
 /** For every CEL rule of every CRD, objects that break it and nothing else. */
-import type { ownKinds } from './schemas.ts';
+import { type ownKinds, setField } from './schemas.ts';
 
 type OwnKind = (typeof ownKinds)[number];
 
@@ -34,7 +34,7 @@ export const valid: Record<OwnKind, object> = {
 };
 
 /** Where a value is set in the valid object, the value, and what is expected: `field: message`. */
-type Case = [at: string, value: unknown, expected: string];
+export type Case = [at: string, value: unknown, expected: string];
 
 const shared = { targets: [{ fqdn: 'localhost', port: 80 }] };
 const keys = { secretRef: { name: 's', key: 'k' } };
@@ -146,6 +146,14 @@ const accessControlCases = (at: string, field: string): Case[] => [
   [at, { allow: ['10.0.0.0/33'] }, `${field}.allow[0]: found "10.0.0.0/33": ${cidrRule}`],
   [at, { deny: ['10.0.0.1'] }, `${field}.deny[0]: found "10.0.0.1": ${cidrRule}`],
 ];
+
+/** The valid object of a kind with one field changed. */
+export function broken(kind: OwnKind, at: string, value: unknown): object {
+  const body = structuredClone(valid[kind]);
+  const path = at.split('.').map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+  setField(body, path, value);
+  return body;
+}
 
 export const brokenRules: Record<OwnKind, Case[]> = {
   EdgeGateway: [

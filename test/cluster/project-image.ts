@@ -1,0 +1,93 @@
+/** The image of this checkout: one layer with Node.js and the packages that it runs with, one with the project. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type Layer, makeLayer, USER_ID, writeImage } from './image.ts';
+import { root } from './paths.ts';
+import type { TarEntry } from './tar.ts';
+
+export const PROJECT_IMAGE = 'localhost/sluice:local';
+
+/** Where the project is in the image. */
+const APP = 'app';
+const PROJECT = ['package.json', 'bin', 'cli', 'crds', 'operator', 'proxy'];
+/** Of the folders above, what only tests use. */
+const TESTS = /(?:\.(?:test|bench)\.ts$)|(?:^|\/)(?:testing|golden)(?:\/|$)/;
+
+export interface ProjectImage {
+  /** The archive, for `importImage`. */
+  readonly file: string;
+  readonly base: Layer;
+}
+
+/**
+ * Makes the image as the checkout is now.
+ *
+ * @param previous an image that the cluster has: its lower layer is not sent again when it is the same.
+ */
+export function projectImage(previous?: ProjectImage): ProjectImage {
+  const base = previous?.base ?? makeLayer('sluice-base', [...nodeEntries(), ...packageEntries()]);
+  const app = makeLayer('sluice', projectEntries());
+  const file = writeImage(
+    {
+      name: PROJECT_IMAGE,
+      layers: [base, app],
+      entrypoint: ['/usr/local/bin/node', `/${APP}/bin/sluice.mjs`],
+      environment: { NODE_ENV: 'production' },
+      workingFolder: `/${APP}`,
+    },
+    new Set(previous === undefined ? [] : [previous.base.digest]),
+  );
+  return { file, base };
+}
+
+/** The Node.js binary of this checkout, the libraries that it is linked with, and a user. */
+function nodeEntries(): TarEntry[] {
+  const node = realpathSync(process.execPath);
+  const { stdout } = spawnSync('ldd', [node], { encoding: 'utf8' });
+  const libraries = stdout.match(/\/\S+(?= \(0x)/g) ?? [];
+  const text = (path: string, lines: string): TarEntry => ({
+    path,
+    type: 'file',
+    mode: 0o644,
+    content: Buffer.from(lines),
+  });
+  return [
+    { path: 'usr/local/bin/node', type: 'file', mode: 0o755, source: node },
+    ...libraries.map(
+      (path): TarEntry => ({
+        path: path.slice(1),
+        type: 'file',
+        mode: 0o755,
+        source: realpathSync(path),
+      }),
+    ),
+    text('etc/passwd', `sluice:x:${USER_ID}:${USER_ID}::/${APP}:/sbin/nologin\n`),
+    text('etc/group', `sluice:x:${USER_ID}:\n`),
+    { path: 'tmp', type: 'directory', mode: 0o1777 },
+  ];
+}
+
+/** The packages that `npm ci --omit=dev` would install. */
+function packageEntries(): TarEntry[] {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean; devOptional?: boolean }>;
+  };
+  return Object.entries(lock.packages)
+    .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)
+    .filter(([path]) => existsSync(join(root, path)))
+    .flatMap(([path]) => filesBelow(path, (name) => basename(name) !== 'node_modules'));
+}
+
+function projectEntries(): TarEntry[] {
+  return PROJECT.flatMap((path) => filesBelow(path, (name) => !TESTS.test(name)));
+}
+
+function filesBelow(path: string, wanted: (path: string) => boolean): TarEntry[] {
+  const source = join(root, path);
+  if (statSync(source).isFile()) return [{ path: `${APP}/${path}`, type: 'file', mode: 0o644, source }];
+  return readdirSync(source)
+    .map((name) => `${path}/${name}`)
+    .filter(wanted)
+    .flatMap((below) => filesBelow(below, wanted));
+}
