@@ -5,23 +5,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { parse } from 'yaml';
+import type { Schema } from '../operator/resources/schemas.ts';
 
-/** The part of a structural schema (OpenAPI v3) that the CRDs use. */
-export interface Schema {
-  description?: string;
-  type?: string;
-  format?: string;
-  enum?: (string | number)[];
-  required?: string[];
-  properties?: Record<string, Schema>;
-  additionalProperties?: Schema;
-  items?: Schema;
-  anyOf?: Schema[];
-  minimum?: number;
-  maximum?: number;
-  'x-kubernetes-int-or-string'?: boolean;
-  'x-kubernetes-validations'?: { rule: string; message: string; fieldPath?: string }[];
-}
+export type { Schema };
 
 export interface Crd {
   file: string;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { PathModifier, Redirect } from '../config/snapshot.ts';
-import { type Location, modifyPath, redirectLocation, rewriteHost, rewritePath } from './path.ts';
+import { type Location, modifyPath, redirectLocation, rewritePath } from './path.ts';
 
 function prefix(value: string): PathModifier {
   return { type: 'ReplacePrefixMatch', value };
@@ -48,16 +48,13 @@ test('replaces full paths, whatever matched', () => {
   assert.equal(modifyPath(prefix('/new'), '/old', null), '/old');
 });
 
-test('rewrites hosts and paths', () => {
+test('rewrites paths', () => {
   assert.equal(rewritePath(null, '/a', '/'), '/a');
   assert.equal(rewritePath({ hostname: 'x', path: null }, '/a', '/'), '/a');
   assert.equal(rewritePath({ hostname: null, path: prefix('/b') }, '/a/c', '/a'), '/b/c');
   // Written in any script, even one that no encoding has; what is encoded already stays.
   assert.equal(rewritePath({ hostname: null, path: full('/ü%2F<"') }, '/a', null), '/%C3%BC%2F%3C%22');
   assert.equal(rewritePath({ hostname: null, path: prefix('/\ud800') }, '/a/c', '/a'), '/%EF%BF%BD/c');
-  assert.equal(rewriteHost(null, 'client.example:8080'), 'client.example:8080');
-  assert.equal(rewriteHost({ hostname: null, path: null }, 'client.example'), 'client.example');
-  assert.equal(rewriteHost({ hostname: 'other.example', path: null }, 'client.example'), 'other.example');
 });
 
 test('redirects', () => {

@@ -32,11 +32,6 @@ export function rewritePath(rewrite: Rewrite | null, path: string, matchedPrefix
   return consistsOf(QUERY, rewritten) ? rewritten : percentEncode(rewritten);
 }
 
-/** The host to ask the backend for: the rewrite's, or what the client asked for. */
-export function rewriteHost(rewrite: Rewrite | null, host: string): string {
-  return rewrite?.hostname ?? host;
-}
-
 /**
  * The `Location` of a redirect (Gateway API HTTPRequestRedirectFilter): absolute, the query kept, the port left out
  * where it is the scheme's own.

@@ -39,11 +39,6 @@ export const systemClock: Clock = {
   },
 };
 
-/** When something that may last `timeoutMs` from now is over; 0 is no limit. */
-export function deadlineAfter(nowMs: number, timeoutMs: number): number {
-  return timeoutMs === 0 ? NEVER : nowMs + timeoutMs;
-}
-
 /** Whether a wait has reached its timeout; 0 is no limit. */
 export function overdue(elapsedMs: number, timeoutMs: number): boolean {
   return timeoutMs > 0 && elapsedMs >= timeoutMs;

@@ -1,4 +1,5 @@
 import type { Settings } from '../config/snapshot.ts';
+import { CORS_RESPONSE_FIELDS } from '../filters/cors.ts';
 import { droppedForwardedFields } from '../filters/forwarded.ts';
 import type { HeaderEdit } from '../filters/header-edit.ts';
 import type { BackendTable, RuleTable } from '../routing/rule.ts';
@@ -10,16 +11,6 @@ export interface BackendPlans {
   readonly request: HeaderPlan;
   readonly response: HeaderPlan;
 }
-
-/** CORS answers are the gateway's alone: what a backend says of it is left out. Lower case. */
-const CORS_FIELDS: readonly string[] = [
-  'access-control-allow-origin',
-  'access-control-allow-credentials',
-  'access-control-allow-methods',
-  'access-control-allow-headers',
-  'access-control-expose-headers',
-  'access-control-max-age',
-];
 
 const NOTHING: ReadonlySet<string> = new Set();
 
@@ -43,7 +34,7 @@ export class PlanCache {
     if (plans === undefined) {
       plans = {
         request: headerPlan(backend.requestEdit, this.#droppedFields),
-        response: headerPlan(backend.responseEdit, rule.cors === null ? NOTHING : new Set(CORS_FIELDS)),
+        response: headerPlan(backend.responseEdit, rule.cors === null ? NOTHING : CORS_RESPONSE_FIELDS),
       };
       this.#plans.set(backend, plans);
     }

@@ -3,9 +3,6 @@
  * is cut anywhere. It copies nothing, unmasks nothing and judges nothing: reserved bits and opcodes pass.
  */
 
-export const CONTINUATION = 0x0;
-export const TEXT = 0x1;
-export const BINARY = 0x2;
 export const CLOSE = 0x8;
 export const PING = 0x9;
 export const PONG = 0xa;

@@ -94,7 +94,6 @@ export const CONNECTION = number('connection');
 export const CONTENT_LENGTH = number('content-length');
 export const TRANSFER_ENCODING = number('transfer-encoding');
 export const UPGRADE = number('upgrade');
-export const EXPECT = number('expect');
 export const TE = number('te');
 
 // Candidates by (length, first letter): a chain through `next`, since several known names can share a slot.
