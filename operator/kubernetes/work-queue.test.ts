@@ -125,6 +125,16 @@ test('a change brings a failing key back early, but not at once', async () => {
   assert.equal(begun.length, 9);
 });
 
+test('a change does not put off an attempt that is due earlier', async () => {
+  const { clock, queue, begun, finish } = setUp({ backoff: { minMs: 100, maxMs: 1_000 }, random: () => 0 });
+  queue.start();
+  queue.add('a');
+  await finish('a', unavailable());
+  queue.add('a');
+  clock.advance(50);
+  assert.equal(begun.length, 2);
+});
+
 test('a terminal error is not tried again until something changes', async () => {
   const { clock, queue, begun, failures, finish } = setUp();
   queue.start();
