@@ -97,7 +97,7 @@ const complaints: [title: string, text: string, ...expected: string[]][] = [
   [
     'a key that occurs twice',
     'apiVersion: v1\nkind: Secret\nkind: ConfigMap\nmetadata: {name: a}',
-    'f.yaml:3:1: the key occurs twice in the same map',
+    'f.yaml:3:1: the key occurs twice in the same map; is a line --- between two objects missing?',
   ],
   [
     'a tab in the indentation',

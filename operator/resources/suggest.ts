@@ -2,7 +2,7 @@
 
 /**
  * The candidate that a writer most likely meant: equal but for case, or at most a third of the letters
- * away. Undefined when none is near.
+ * away, or the only one that goes on after the word, as `intervalSeconds` after `interval`. Undefined when none is near.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   // Nobody misspells a word of this length by accident, and the table below would grow with it.
@@ -19,7 +19,14 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? onlyContinuation(lower, candidates);
+}
+
+function onlyContinuation(lower: string, candidates: Iterable<string>): string | undefined {
+  // Fewer letters begin too many words.
+  if (lower.length < 4) return undefined;
+  const longer = [...candidates].filter((candidate) => candidate.toLowerCase().startsWith(lower));
+  return longer.length === 1 ? longer[0] : undefined;
 }
 
 /** Optimal string alignment: insertions, deletions, replacements and swaps of neighbours count 1 each. */

@@ -148,7 +148,7 @@ const sentences: Partial<Record<YAMLError['code'], string>> = {
   BAD_SCALAR_START: 'a text that begins with @ or ` must be quoted',
   BLOCK_AS_IMPLICIT_KEY: 'a second ": " on the same line; quote the value if it is a text',
   BLOCK_IN_FLOW: 'a "- " or a second ": " stands within braces or brackets; quote the value if it is a text',
-  DUPLICATE_KEY: 'the key occurs twice in the same map',
+  DUPLICATE_KEY: 'the key occurs twice in the same map; is a line --- between two objects missing?',
   KEY_OVER_1024_CHARS: 'a key is longer than 1024 characters',
   MISSING_CHAR: 'a quote, bracket, comma or space is missing',
   MULTILINE_IMPLICIT_KEY: 'a key goes over several lines; a ":" or a quote is missing',
