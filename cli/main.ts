@@ -9,7 +9,7 @@ const DEFAULT_ADMIN = '127.0.0.1:9901';
 const program = new Command('sluice')
   .description('A gateway for real-time services, with exact limits on connections per user.')
   .version(packageJson.version)
-  .showHelpAfterError('(sluice --help shows what there is)')
+  .showHelpAfterError('(sluice --help shows the commands, sluice COMMAND --help the options of one)')
   .exitOverride();
 
 const files = (): Option =>

@@ -244,6 +244,7 @@ export class Standalone implements AdminSource {
   }
 
   #tell({ diagnostics, applied }: Configuration, failures: readonly ListenFailure[]): void {
+    const wasGood = this.#problems.every(({ severity }) => severity !== 'error');
     this.#problems = [
       ...diagnostics.map((diagnostic) => ({
         severity: diagnostic.severity,
@@ -261,6 +262,8 @@ export class Standalone implements AdminSource {
     if (!applied && this.#proxies.size > 0)
       this.#options.log.error('the files could not be read completely: the configuration stays as it was');
     const good = this.#problems.every(({ severity }) => severity !== 'error');
+    // A repair that leads back to what is served swaps nothing, and so is told by nothing else.
+    if (good && !wasGood) this.#options.log.info('no error is left: all that the files say is in effect');
     this.#lastReloadGood.set(good ? 1 : 0);
     this.#reloads.labels(good ? 'good' : 'errors').add();
   }
