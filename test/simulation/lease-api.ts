@@ -95,7 +95,11 @@ export class LeaseApi {
   }
 
   /** Shows everything there is, then every change, in order, late. */
-  watch(watcher: Watcher, isReachable: () => boolean, listed: () => void): { stop(): void; stall(ms: number): void } {
+  watch(
+    watcher: Watcher,
+    isReachable: () => boolean,
+    listed: () => void,
+  ): { stop(): void; stall(ms: number): void } {
     const subscription: Subscription = {
       watcher,
       queue: [],
@@ -135,12 +139,17 @@ export class LeaseApi {
       return this.#write({ ...call.draft, name: call.name, uid: `u${version}`, resourceVersion: version });
     }
     const { uid, resourceVersion } = call.expected;
-    if (current?.uid !== uid || current.resourceVersion !== resourceVersion) return { outcome: 'refused' };
+    if (current?.uid !== uid || !this.matches(resourceVersion, current.resourceVersion))
+      return { outcome: 'refused' };
     if (call.kind === 'remove') {
       this.delete(call.name);
       return { outcome: 'done', record: null };
     }
     return this.#write({ ...call.draft, name: call.name, uid, resourceVersion: `${++this.#version}` });
+  }
+
+  matches(expected: string, current: string): boolean {
+    return expected === current;
   }
 
   #write(record: LeaseRecord): LeaseResult {

@@ -85,7 +85,8 @@ export class Observer {
     this.#forKeys(connection, (key, maxCount) => {
       const count = add(this.#established, key, 1);
       if (count > this.highest) this.highest = count;
-      if (count > maxCount) this.fail(`${key} has ${count} of ${maxCount} established, last at ${connection.process}`);
+      if (count > maxCount)
+        this.fail(`${key} has ${count} of ${maxCount} established, last at ${connection.process}`);
     });
   }
 

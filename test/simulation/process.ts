@@ -123,7 +123,8 @@ export class Process {
     if (this.#isDead || !this.#isPaused) return;
     this.#isPaused = false;
     this.#handle({ type: 'wake' });
-    if (this.#isFrozen) for (const connection of this.connections.values()) this.#around.observer.thaw(connection);
+    if (this.#isFrozen)
+      for (const connection of this.connections.values()) this.#around.observer.thaw(connection);
     this.#isFrozen = false;
     while (this.#inbox.length > 0 && !this.#isPaused && !this.#isDead) this.#handle(this.#inbox.shift()!);
   }
@@ -206,7 +207,9 @@ export class Process {
   checkSoleDecider(shard: number): void {
     const other = this.#around.otherDecider(shard, this);
     if (other !== undefined) {
-      this.#around.observer.fail(`${this.incarnation} and ${other.incarnation} both decide on shard ${shard}`);
+      this.#around.observer.fail(
+        `${this.incarnation} and ${other.incarnation} both decide on shard ${shard}`,
+      );
     }
   }
 

@@ -1,8 +1,16 @@
-import { followerWaitMs } from '../../proxy/counter/protocol/settings.ts';
+import { followerWaitMs, type Settings } from '../../proxy/counter/protocol/settings.ts';
 import { Violation } from './observer.ts';
 import type { Process } from './process.ts';
 import { Random } from './random.ts';
-import { isSmooth, recoveryMs, SCENARIOS, type Scenario, scheduleFaults, settingsFor, stopFaults } from './scenario.ts';
+import {
+  isSmooth,
+  recoveryMs,
+  SCENARIOS,
+  type Scenario,
+  scheduleFaults,
+  settingsFor,
+  stopFaults,
+} from './scenario.ts';
 import { Workload } from './workload.ts';
 import { World } from './world.ts';
 
@@ -11,6 +19,8 @@ export interface RunOptions {
   /** Instead of the one that the seed picks. */
   readonly scenario?: Scenario;
   readonly trace?: (line: string) => void;
+  /** Turns the settings into what the members take them for. */
+  readonly believed?: (settings: Settings) => Settings;
 }
 
 export interface RunResult {
@@ -36,7 +46,7 @@ export function run(options: RunOptions): RunResult {
   const random = new Random(options.seed);
   const picked = random.pick(SCENARIOS);
   const scenario = options.scenario ?? picked;
-  const world = new World(random, settingsFor(scenario, random), options.trace ?? null);
+  const world = new World(random, settingsFor(scenario, random), options);
   const simulation = new Simulation(world, scenario);
   let failure: string | null = null;
   try {
@@ -104,7 +114,8 @@ class Simulation {
     const sinceMs = schedule.nowMs;
     this.recoveryBoundMs = maxObituaryMs + recoveryMs(settings, this.#world.live().length + 3);
     while (!this.#isHealthy()) {
-      if (schedule.nowMs - sinceMs > this.recoveryBoundMs) observer.fail(`not recovered: ${this.#whatIsWrong()}`);
+      if (schedule.nowMs - sinceMs > this.recoveryBoundMs)
+        observer.fail(`not recovered: ${this.#whatIsWrong()}`);
       this.#advance(250);
     }
     this.recoveredMs = schedule.nowMs - sinceMs;
@@ -115,7 +126,8 @@ class Simulation {
 
   #isHealthy(): boolean {
     const { settings } = this.#world;
-    for (let shard = 0; shard < settings.shards; shard++) if (this.#deciders(shard).length !== 1) return false;
+    for (let shard = 0; shard < settings.shards; shard++)
+      if (this.#deciders(shard).length !== 1) return false;
     return this.#world.serving().every((process) => !process.node.member.isInDoubt(process.nowMs()));
   }
 
@@ -185,3 +197,16 @@ class Simulation {
 }
 
 function nothing(): void {}
+
+/** The first of some seeds that fails, or `null`. */
+export function firstFailure(
+  from: number,
+  seeds: number,
+  options: Omit<RunOptions, 'seed'>,
+): RunResult | null {
+  for (let seed = from; seed < from + seeds; seed++) {
+    const result = run({ ...options, seed });
+    if (result.failure !== null) return result;
+  }
+  return null;
+}

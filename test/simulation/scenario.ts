@@ -42,7 +42,8 @@ export function settingsFor(scenario: Scenario, random: Random): Settings {
  */
 export function recoveryMs(settings: Settings, members: number): number {
   const { renewIntervalMs, rankStepMs, retryMs, callTimeoutMs, maxClockRatio } = settings;
-  const waitMs = followerWaitMs(settings) + 2 * renewIntervalMs + members * rankStepMs + 8 * retryMs + callTimeoutMs;
+  const waitMs =
+    followerWaitMs(settings) + 2 * renewIntervalMs + members * rankStepMs + 8 * retryMs + callTimeoutMs;
   return 2 * waitMs * maxClockRatio;
 }
 
@@ -102,12 +103,15 @@ function split(world: World): void {
   const cut = (by: 1 | -1) => {
     for (const one of halves) {
       for (const other of halves) {
-        if (one.left !== other.left) world.network.cut(one.process.incarnation, other.process.incarnation, by);
+        if (one.left !== other.left)
+          world.network.cut(one.process.incarnation, other.process.incarnation, by);
       }
       if (one.left ? !leftApi : !rightApi) one.process.cutFromApi(by);
     }
   };
-  world.trace(`split ${halves.map(({ process, left }) => `${process.incarnation}:${left ? 'L' : 'R'}`).join(' ')}`);
+  world.trace(
+    `split ${halves.map(({ process, left }) => `${process.incarnation}:${left ? 'L' : 'R'}`).join(' ')}`,
+  );
   cut(1);
   forWhile(world, world.random.between(0.5, 4) * leaseMs(world), () => cut(-1));
 }

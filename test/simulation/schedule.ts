@@ -4,6 +4,8 @@ export interface Entry {
   readonly run: () => void;
 }
 
+const MAX_EVENTS = 3_000_000;
+
 /** Virtual time: what is to happen, in the order of its time, and of its making where times are equal. */
 export class Schedule {
   readonly #heap: Entry[] = [];
@@ -43,7 +45,7 @@ export class Schedule {
     while (this.#heap.length > 0 && this.#heap[0]!.atMs <= endMs) {
       const { atMs, run } = this.#pop();
       this.#nowMs = atMs;
-      this.#count++;
+      if (++this.#count > MAX_EVENTS) throw new Error(`more than ${MAX_EVENTS} events: it turns in a circle`);
       run();
       each();
     }

@@ -18,7 +18,11 @@ const { values } = parseArgs({
 const seeds = Number(values.seeds);
 const from = Number(values.from);
 const scenario = values.scenario as Scenario | undefined;
-if (!Number.isInteger(seeds) || !Number.isInteger(from) || (scenario !== undefined && !SCENARIOS.includes(scenario))) {
+if (
+  !Number.isInteger(seeds) ||
+  !Number.isInteger(from) ||
+  (scenario !== undefined && !SCENARIOS.includes(scenario))
+) {
   console.error(`expected --seeds N --from S with integers, and a --scenario of ${SCENARIOS.join(', ')}`);
   process.exit(2);
 }

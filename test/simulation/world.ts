@@ -7,6 +7,11 @@ import { Process, type Surroundings } from './process.ts';
 import type { Random } from './random.ts';
 import { Schedule } from './schedule.ts';
 
+export interface WorldOptions {
+  readonly trace?: (line: string) => void;
+  readonly believed?: (settings: Settings) => Settings;
+}
+
 /** Processes that come and go, the Lease API and the network between them, and who watches it all. */
 export class World {
   readonly schedule = new Schedule();
@@ -24,7 +29,8 @@ export class World {
   maxObituaryMs = 20_000;
   #started = 0;
 
-  constructor(random: Random, settings: Settings, trace: ((line: string) => void) | null) {
+  constructor(random: Random, settings: Settings, options: WorldOptions) {
+    const trace = options.trace ?? null;
     this.random = random;
     this.settings = settings;
     this.#trace = trace;
@@ -40,7 +46,7 @@ export class World {
       network: this.network,
       api: this.api,
       observer: this.observer,
-      settings,
+      settings: options.believed?.(settings) ?? settings,
       trace: trace === null ? null : write,
       otherDecider: (shard, self) => this.#otherDecider(shard, self),
       onFinished: (process, reason) => this.#onFinished(process, reason),
@@ -85,9 +91,7 @@ export class World {
     const incarnation = `p${++this.#started}`;
     const spread = Math.sqrt(this.settings.maxClockRatio);
     const extreme = this.random.chance(0.3);
-    const rate = extreme
-      ? this.random.pick([spread, 1 / spread])
-      : this.random.between(1 / spread, spread);
+    const rate = extreme ? this.random.pick([spread, 1 / spread]) : this.random.between(1 / spread, spread);
     const process = new Process(
       incarnation,
       replaces,

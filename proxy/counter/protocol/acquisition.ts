@@ -111,6 +111,8 @@ export class Attempt {
   }
 
   #exceeded(): number[] {
-    return this.parts.flatMap(({ indexes, exceeded }) => exceeded.map((at) => indexes[at]!)).sort((a, b) => a - b);
+    return this.parts
+      .flatMap(({ indexes, exceeded }) => exceeded.map((at) => indexes[at]!))
+      .sort((a, b) => a - b);
   }
 }

@@ -49,7 +49,8 @@ export class Holdings {
   reserve(incarnation: Incarnation, id: SlotId, demands: readonly Demand[], firm: boolean): Decision {
     const member = this.#member(incarnation);
     if (member.slots.has(id)) return { outcome: 'reserved', violated: -1, exceeded: this.#exceeded(demands) };
-    if (id <= member.floor || member.finished.has(id)) return { outcome: 'over', violated: -1, exceeded: NONE };
+    if (this.isSpent(id, member.floor, member.finished))
+      return { outcome: 'over', violated: -1, exceeded: NONE };
     let violated = -1;
     let busy = false;
     const exceeded: number[] = [];
@@ -66,6 +67,16 @@ export class Holdings {
     }
     this.#take(member, id, [...new Set(demands.map(({ key }) => key))], firm);
     return { outcome: 'reserved', violated: -1, exceeded };
+  }
+
+  /** Given back or refused before: a reservation that comes late takes nothing. */
+  isSpent(id: SlotId, floor: SlotId, finished: ReadonlySet<SlotId>): boolean {
+    return id <= floor || finished.has(id);
+  }
+
+  /** Something that the member sent later has come already. */
+  isOutdated(sequence: number, highest: number): boolean {
+    return sequence <= highest;
   }
 
   confirm(incarnation: Incarnation, id: SlotId): void {
@@ -94,7 +105,7 @@ export class Holdings {
   /** Puts a member's holdings right. Returns how many slots differed; -1 when the report is outdated. */
   applyReport(incarnation: Incarnation, report: Report): number {
     const member = this.#member(incarnation);
-    if (report.sequence <= member.sequence) return -1;
+    if (this.isOutdated(report.sequence, member.sequence)) return -1;
     this.note(incarnation, report.sequence, report.floor);
     const unsettled = new Set(report.unsettled);
     const held = new Map(report.slots.map((slot) => [slot.id, slot]));
@@ -109,8 +120,7 @@ export class Holdings {
         if (firm) this.confirm(incarnation, id);
         continue;
       }
-      assert(!member.finished.has(id) || id > report.floor);
-      member.finished.delete(id);
+      assert(!member.finished.has(id), 'what was refused or given back is not held');
       this.#take(member, id, keys, firm);
       differences++;
     }

@@ -82,7 +82,9 @@ export class LeaseKeeper implements Caller {
 
   /** Whether the last renewal is recent: the Lease API answers. */
   isAttached(nowMs: number): boolean {
-    return this.#draft === null && !this.isLeaving && nowMs - this.#renewedMs <= 2 * this.#settings.renewIntervalMs;
+    return (
+      this.#draft === null && !this.isLeaving && nowMs - this.#renewedMs <= 2 * this.#settings.renewIntervalMs
+    );
   }
 
   /** Whoever is to promise: also those that only a write of unknown outcome has added. */
@@ -100,6 +102,9 @@ export class LeaseKeeper implements Caller {
   }
 
   isValid(nowMs: number): boolean {
+    // The usual case without a look at the promises: this is asked in every turn.
+    if (nowMs < this.#renewedMs + this.#settings.leaseDurationMs && !this.#lost && !this.isLeaving)
+      return true;
     return nowMs < this.validUntilMs();
   }
 
@@ -124,6 +129,11 @@ export class LeaseKeeper implements Caller {
     );
     sentMs.sort((a, b) => b - a);
     return sentMs[holdQuorum(sentMs.length) - 1] ?? never;
+  }
+
+  /** Others may have seen a renewal at any time since it was sent. */
+  countsFromMs(sentMs: number, _answeredMs: number): number {
+    return sentMs;
   }
 
   /** This member agrees to a claim against itself. */
@@ -280,7 +290,7 @@ export class LeaseKeeper implements Caller {
       this.#lose(turn);
       return;
     }
-    this.#renewedMs = Math.max(this.#renewedMs, sentMs);
+    this.#renewedMs = Math.max(this.#renewedMs, this.countsFromMs(sentMs, turn.nowMs));
     for (const voter of this.#promisedMs.keys()) {
       if (!record.voters.includes(voter)) this.#promisedMs.delete(voter);
     }

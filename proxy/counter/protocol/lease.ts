@@ -38,7 +38,7 @@ export interface LeaseDraft {
   readonly draining: boolean;
   /** Of a member: the incarnation before it in its place, which is certainly gone; empty when there is none. */
   readonly replaces: Incarnation;
-  /** Recreated by somebody who did not know the voters: every voter must agree to a claim. */
+  /** Put back after a deletion by somebody else than the holder: a claim needs more than the usual agreement. */
   readonly restored: boolean;
 }
 

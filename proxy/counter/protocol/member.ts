@@ -71,7 +71,7 @@ export class Member implements Tenant {
 
   /** Before anything else in every turn: a process that was paused learns here that its time is over. */
   closeOverdue(turn: Turn): void {
-    if (this.#connections.size === 0 || turn.nowMs < this.doubtMs()) return;
+    if (this.#connections.size === 0 || !this.isInDoubt(turn.nowMs)) return;
     const overdue: ConnectionId[] = [];
     const { closeWindowMs } = this.#settings;
     const doubtMs = this.doubtMs();
@@ -123,7 +123,7 @@ export class Member implements Tenant {
     }
     const { maxAttempts, maxDemands, shards, attemptTimeoutMs } = this.#settings;
     const tooMany = this.#attempts.size >= maxAttempts || demands.length > maxDemands;
-    if (tooMany || this.isInDoubt(turn.nowMs)) {
+    if (tooMany || !this.mayAdmit(turn.nowMs)) {
       turn.answer(connection, tooMany ? TOO_MANY : IN_DOUBT);
       return;
     }
@@ -161,15 +161,20 @@ export class Member implements Tenant {
     this.#take(turn, attempt, attempt.onDecided(part, decided));
   }
 
-  /** Whether new connections must wait: the session's end is near. */
+  /** Asked when an acquisition comes in, and again before it is answered. */
+  mayAdmit(nowMs: number): boolean {
+    return !this.isInDoubt(nowMs);
+  }
+
+  /** The session's end is near. */
   isInDoubt(nowMs: number): boolean {
-    return nowMs >= this.doubtMs();
+    return !this.keeper.isValid(nowMs + this.#settings.closeWindowMs);
   }
 
   #take(turn: Turn, attempt: Attempt, step: Step): void {
     if (step === 'admit') {
-      if (this.isInDoubt(turn.nowMs)) this.#finish(turn, attempt, IN_DOUBT);
-      else this.#admit(turn, attempt);
+      if (this.mayAdmit(turn.nowMs)) this.#admit(turn, attempt);
+      else this.#finish(turn, attempt, IN_DOUBT);
     } else if (step === 'reject') {
       this.#finish(turn, attempt, attempt.rejected());
     } else if (step === 'in-order') {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Directory } from './directory.ts';
+import type { LeaseKeeper } from './keeper.ts';
 import {
   type Incarnation,
   type LeaseName,
@@ -9,7 +10,6 @@ import {
   shardOfLease,
   tokenOf,
 } from './lease.ts';
-import type { LeaseKeeper } from './keeper.ts';
 import { Member } from './member.ts';
 import type { Beat, Handover, Message } from './messages.ts';
 import { ShardOwner } from './owner.ts';

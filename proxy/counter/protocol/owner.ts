@@ -193,7 +193,8 @@ export class ShardOwner implements Tenant {
 
   onHandoverTaken(turn: Turn, from: Incarnation, taken: HandoverTaken): void {
     const sealing = this.#sealing;
-    if (sealing === null || sealing.taken || sealing.successor !== from || sealing.handover.id !== taken.id) return;
+    if (sealing === null || sealing.taken || sealing.successor !== from || sealing.handover.id !== taken.id)
+      return;
     if (!this.keeper.isAttached(turn.nowMs)) return;
     sealing.taken = true;
     this.keeper.handOver(from, taken.id);
@@ -202,7 +203,7 @@ export class ShardOwner implements Tenant {
 
   /** Is the message meant for this owner, as it is now, by a member that may hold slots? */
   #hears(turn: Turn, from: Incarnation, message: ToOwner): boolean {
-    if (this.#phase === 'sealed' || this.#directory.isOver(from)) return false;
+    if (this.isSealed() || this.#directory.isOver(from)) return false;
     const { token } = this.keeper;
     if (!sameToken(message.token, token)) {
       if (isNewer(message.token, token)) this.onOutdated(turn, message.token);
@@ -217,6 +218,11 @@ export class ShardOwner implements Tenant {
       this.keeper.tick(turn);
     }
     return false;
+  }
+
+  /** What is decided or given back after the count was handed over would be lost. */
+  isSealed(): boolean {
+    return this.#phase === 'sealed';
   }
 
   /** A successor that knows no more than the Lease must learn of everybody who may hold a slot. */

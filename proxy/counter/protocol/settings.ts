@@ -70,7 +70,11 @@ export function settingsProblems(settings: Settings): string[] {
   const { renewIntervalMs, callTimeoutMs, closeWindowMs, leaseDurationMs } = settings;
   // One renewal or beat may be lost without a member coming into doubt.
   const neededMs = 2 * renewIntervalMs + callTimeoutMs + closeWindowMs;
-  demand(leaseDurationMs > neededMs, 'leaseDurationMs', `more than ${neededMs}: two renewals, a timeout, closing`);
+  demand(
+    leaseDurationMs > neededMs,
+    'leaseDurationMs',
+    `more than ${neededMs}: two renewals, a timeout, closing`,
+  );
   demand(settings.maxDetachedMs >= leaseDurationMs, 'maxDetachedMs', 'at least leaseDurationMs');
   demand(settings.markerMs >= 4 * followerWaitMs(settings), 'markerMs', 'at least four follower waits');
   demand(settings.retryMs * 2 <= settings.attemptTimeoutMs, 'retryMs', 'at most half of attemptTimeoutMs');

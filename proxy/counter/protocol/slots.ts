@@ -61,7 +61,8 @@ export class ShardSlots {
     this.#isKnown = false;
     this.#nextHelloMs = 0;
     for (const pending of this.#pending.values()) pending.nextSendMs = 0;
-    for (const outbox of [this.#releasing, this.#confirming]) for (const id of outbox.keys()) outbox.set(id, 0);
+    for (const outbox of [this.#releasing, this.#confirming])
+      for (const id of outbox.keys()) outbox.set(id, 0);
     this.tick(turn);
     return true;
   }
@@ -158,8 +159,12 @@ export class ShardSlots {
   #report(): Report {
     const slots: ReportedSlot[] = [];
     for (const [id, { keys, firm }] of this.#held) slots.push({ id, keys, firm });
-    const unsettled = [...this.#pending.keys(), ...this.#releasing.keys()];
-    return { type: 'report', ...this.#head(), slots, unsettled, nextId: this.#nextId };
+    return { type: 'report', ...this.#head(), slots, unsettled: this.unsettled(), nextId: this.#nextId };
+  }
+
+  /** The owner may or may not have counted these: it keeps them as they are. */
+  unsettled(): SlotId[] {
+    return [...this.#pending.keys(), ...this.#releasing.keys()];
   }
 
   #head(): ToOwner {

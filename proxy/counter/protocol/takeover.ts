@@ -136,7 +136,8 @@ export class Takeover implements Caller {
 
   /** The holder's process is certainly gone: nothing is to be waited for. */
   isForfeited(record: LeaseRecord): boolean {
-    return record.holder !== '' && this.#directory.hasDied(record.holder);
+    const isKnown = !record.restored || memberOf(record.name) !== null;
+    return isKnown && record.holder !== '' && this.#directory.hasDied(record.holder);
   }
 
   /** How long a Lease must have been seen unchanged before it is claimed. */
@@ -172,7 +173,9 @@ export class Takeover implements Caller {
 
   /** Enough voters keep the old holder away for good. */
   hasAgreement(record: LeaseRecord, agreed: ReadonlySet<Incarnation>): boolean {
-    const { voters, restored } = record;
+    const { voters, restored, holder } = record;
+    // What was put back may be out of date: who held a shard, and who voted. A member's name is in its Lease's name.
+    if (restored && memberOf(record.name) !== null) return agreed.has(holder);
     const count = voters.filter((voter) => agreed.has(voter)).length;
     return count >= (restored ? voters.length : claimQuorum(voters.length));
   }
@@ -198,32 +201,23 @@ export class Takeover implements Caller {
     return electorate(name, this.#self, this.#directory.live(nowMs), this.#settings.maxVoters);
   }
 
+  /** Whatever this member remembers; others may know better, and all who may hold or vote are to agree. */
   #putBack(turn: Turn, name: LeaseName, last: LeaseRecord | null): void {
     const member = memberOf(name);
     const live = this.#directory.live(turn.nowMs);
-    const everybody = [...new Set([...live, this.#self, ...(member === null ? [] : [member])])];
-    const unknown: LeaseDraft = {
-      phase: 'held',
-      holder: member ?? '',
-      transitions: 0,
-      revision: 0,
-      voters: everybody,
-      members: everybody,
-      handover: '',
-      draining: false,
-      replaces: '',
-      restored: true,
-    };
-    const base = last === null ? unknown : draftOf(last);
-    // What was known of the holder may be out of date by now; it will say so when it looks.
-    const members = member === null ? [...new Set([...base.members, ...live])] : [];
+    const known = last === null ? [] : [...last.voters, ...last.members];
+    const everybody = [...new Set([...known, ...live, this.#self, ...(member === null ? [] : [member])])];
     const draft: LeaseDraft = {
-      ...base,
-      members,
       phase: 'held',
-      transitions: base.transitions + 1,
-      revision: base.revision + 1,
+      holder: member ?? last?.holder ?? '',
+      transitions: (last?.transitions ?? 0) + 1,
+      revision: (last?.revision ?? 0) + 1,
+      voters: everybody,
+      members: member === null ? everybody : [],
       handover: '',
+      draining: last?.draining ?? false,
+      replaces: last?.replaces ?? '',
+      restored: true,
     };
     turn.call({ kind: 'create', name, draft }, this);
   }

@@ -7,7 +7,12 @@ export type LeaseCall =
   | { readonly kind: 'get'; readonly name: LeaseName }
   | { readonly kind: 'create'; readonly name: LeaseName; readonly draft: LeaseDraft }
   /** Compare-and-swap: only if the Lease is still that uid at that resourceVersion. */
-  | { readonly kind: 'update'; readonly name: LeaseName; readonly expected: LeaseRecord; readonly draft: LeaseDraft }
+  | {
+      readonly kind: 'update';
+      readonly name: LeaseName;
+      readonly expected: LeaseRecord;
+      readonly draft: LeaseDraft;
+    }
   | { readonly kind: 'remove'; readonly name: LeaseName; readonly expected: LeaseRecord };
 
 /**

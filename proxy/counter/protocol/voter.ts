@@ -32,7 +32,7 @@ export class Voter {
   /** A holder asks. Returns whether it is promised. */
   onBeat(name: LeaseName, token: Token, revision: number, nowMs: number): boolean {
     const vote = this.#vote(name);
-    if (revision <= vote.claimedRevision || token.transitions < vote.transitions) return false;
+    if (this.isBarred(revision, vote.claimedRevision) || token.transitions < vote.transitions) return false;
     // A higher token is proof: it was committed only when the tenure before it was over.
     const succeeds = token.transitions > vote.transitions;
     if (!succeeds && !sameToken(vote.promised, token) && this.#isPromised(vote, nowMs)) return false;
@@ -42,6 +42,11 @@ export class Voter {
     vote.transitions = token.transitions;
     vote.changedMs = nowMs;
     return true;
+  }
+
+  /** Who has agreed to a claim promises nothing to the old holder. */
+  isBarred(revision: number, claimedRevision: number): boolean {
+    return revision <= claimedRevision;
   }
 
   /** Somebody wants to claim the Lease as of a revision. */
