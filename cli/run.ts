@@ -66,6 +66,10 @@ function untilStopped(standalone: Standalone, say: (message: string) => void): P
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   // Started by another program with a channel to it: when that is gone, however it ended, nobody else will stop us.
-  if (process.connected) process.once('disconnect', stop);
+  if (process.connected) {
+    process.once('disconnect', stop);
+    // It is listened to, and yet no reason to stay once everything else has ended.
+    process.channel?.unref();
+  }
   return promise;
 }

@@ -14,6 +14,7 @@ import { CounterService } from '../proxy/counter/counter-service.ts';
 import { holdingsOf } from '../proxy/firewall/holdings.ts';
 import { GatewayProxy } from '../proxy/gateway-proxy.ts';
 import { type ListenFailure, listenErrorInWords } from '../proxy/listeners/words.ts';
+import { oldest } from '../proxy/telemetry/collection.ts';
 import { formatExposition, mergeReports } from '../proxy/telemetry/exposition.ts';
 import type { Log } from '../proxy/telemetry/log.ts';
 import { Metrics } from '../proxy/telemetry/metrics.ts';
@@ -166,7 +167,7 @@ export class Standalone implements AdminSource {
     const { reports, missing } = await this.#collect(limit);
     return {
       total: reports.reduce((sum, report) => sum + report.connectionCount, 0),
-      connections: reports.flatMap(({ connections }) => connections).slice(0, limit),
+      connections: oldest(reports, limit),
       counted: holdingsOf(this.#counter, limit),
       workersThatDidNotAnswer: missing,
     };
@@ -238,7 +239,9 @@ export class Standalone implements AdminSource {
       } else if (proxy.isServing(snapshot)) continue;
       failures.push(...(await proxy.apply(snapshot)));
       if (this.#stopping) break;
-      this.#options.log.info({ gateway: key, snapshot: snapshot.hash.slice(0, 12) }, 'serving');
+      if (proxy.listeners().length > 0) {
+        this.#options.log.info({ gateway: key, snapshot: snapshot.hash.slice(0, 12) }, 'serving');
+      }
     }
     return failures;
   }

@@ -1,5 +1,10 @@
 import { compile } from '../operator/compile/index.ts';
-import { type Diagnostic, formatDiagnostic, sortDiagnostics } from '../operator/resources/index.ts';
+import {
+  type Diagnostic,
+  formatDiagnostic,
+  sortDiagnostics,
+  validateResource,
+} from '../operator/resources/index.ts';
 import { FileSource } from '../operator/sources/files.ts';
 
 export interface ValidateOptions {
@@ -10,7 +15,10 @@ export interface ValidateOptions {
 /** `sluice validate`: everything that is wrong, all at once. @returns 0 without errors, 1 with */
 export async function validate({ file, output }: ValidateOptions): Promise<number> {
   const state = await new FileSource(file).load();
-  const { diagnostics } = compile({ resources: state.resources, now: Date.now() });
+  // Where something could not be read, references may lead there: only what stands in each object can be judged.
+  const diagnostics = state.complete
+    ? compile({ resources: state.resources, now: Date.now() }).diagnostics
+    : state.resources.flatMap((resource) => validateResource(resource));
   const all = sortDiagnostics([...state.diagnostics, ...diagnostics]);
   const errors = all.filter(({ severity }) => severity === 'error').length;
   if (output === 'json') console.log(JSON.stringify({ valid: errors === 0, diagnostics: all }, null, 2));

@@ -35,6 +35,14 @@ export function summarize(entry: ConnectionEntry, nowMs: number): ConnectionSumm
   };
 }
 
+/** The oldest connections over all workers, as many as are wanted. */
+export function oldest(reports: readonly WorkerReport[], limit: number): ConnectionSummary[] {
+  return reports
+    .flatMap(({ connections }) => connections)
+    .sort((a, b) => b.openMs - a.openMs)
+    .slice(0, limit);
+}
+
 /** What a worker tells when asked: for `/metrics`, `/connections` and the admin page. */
 export interface WorkerReport {
   readonly metrics: readonly MetricReport[];

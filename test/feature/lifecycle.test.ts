@@ -1,6 +1,6 @@
 /** `sluice run` as a process: gateways that come and go, signals in every phase, and standard streams that close. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -205,3 +205,28 @@ for (const stream of ['stdout', 'stderr'] as const) {
     }
   });
 }
+
+describe('started by a program with a channel to it', () => {
+  const start = async (): Promise<ReturnType<typeof fork>> => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+    const resources = [gatewayOn(await freePort()), pool()];
+    await writeFile(join(folder, 'gateway.yaml'), resources.map((one) => stringify(one)).join('---\n'));
+    const admin = `127.0.0.1:${await freePort()}`;
+    const child = fork(CLI, ['run', '-f', folder, '--admin', admin], { stdio: 'ignore' });
+    child.once('exit', () => void rm(folder, { recursive: true, force: true }));
+    await until('it serves', async () => (await fetch(`http://${admin}/readyz`).catch(() => null))?.ok);
+    return child;
+  };
+
+  test('it ends when it is told to', async () => {
+    const child = await start();
+    child.kill('SIGTERM');
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+  });
+
+  test('it ends when the channel does', async () => {
+    const child = await start();
+    child.disconnect();
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+  });
+});
