@@ -111,6 +111,12 @@ suite('the test cluster', { skip: skipWithoutCluster() }, () => {
     await cluster.wait('pod', name, 'condition=Ready', namespace.name);
   }
 
+  /** Prints what a server answers, as soon as it does: DNS and kube-proxy learn of a new service a little later. */
+  const ask = (server: string): string[] => {
+    const host = `${server}.${namespace.name}.svc.cluster.local`;
+    return ['sh', '-c', `until nc ${host} ${PORT} </dev/null 2>/dev/null; do sleep 0.1; done`];
+  };
+
   test('no device leads out of a node', async () => {
     const [node] = cluster.nodes;
     const { stdout } = await node!.run('ip', ['-json', 'link']);
@@ -123,9 +129,7 @@ suite('the test cluster', { skip: skipWithoutCluster() }, () => {
 
   test('pods find and reach each other by name, and tests reach them from outside', async () => {
     await startServer('server');
-    const host = `server.${namespace.name}.svc.cluster.local`;
-    const ask = ['sh', '-c', `nc ${host} ${PORT} </dev/null`];
-    assert.equal(await outputOf('client', BUSYBOX_IMAGE, ask), 'I am server\n');
+    assert.equal(await outputOf('client', BUSYBOX_IMAGE, ask('server')), 'I am server\n');
 
     const { spec } = await cluster.get('service', 'server', namespace.name);
     const { clusterIP } = spec as { clusterIP: string };
@@ -179,8 +183,7 @@ suite('the test cluster', { skip: skipWithoutCluster() }, () => {
         [node.name, 'near'],
         [cluster.nodes[0]!.name, 'far'],
       ]) {
-        const ask = ['sh', '-c', `nc ${to}.${namespace.name}.svc.cluster.local ${PORT} </dev/null`];
-        assert.equal(await outputOf('asker', BUSYBOX_IMAGE, ask, { nodeName: from! }), `I am ${to}\n`);
+        assert.equal(await outputOf('client', BUSYBOX_IMAGE, ask(to!), { nodeName: from! }), `I am ${to}\n`);
       }
     } finally {
       await cluster.removeNode(node);

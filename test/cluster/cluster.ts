@@ -44,7 +44,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Uses the cluster that runs, as `cluster:up` left it, or starts one that ends with this object. */
   static async start(): Promise<Cluster> {
-    return new Cluster(await up((line) => process.stderr.write(`cluster: ${line}\n`)));
+    return new Cluster(await up((line) => process.stderr.write(`cluster: ${line}\n`), 'process'));
   }
 
   /** Uses the cluster that runs. */

@@ -1,6 +1,6 @@
 /** Starting the cluster of this checkout, and ending it so that nothing of it is left. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../support/until.ts';
 import { ApiClient, type KubernetesObject } from './api.ts';
@@ -25,8 +25,25 @@ const READY = join(runFolder, 'ready');
 /** All nodes that there may be. */
 const nodes = Array.from({ length: MAX_NODES }, (_, index) => new ClusterNode(index + 1));
 
+/** Whether there is a cluster to use: one that was left half started, or whose owner is gone, is none. */
 export function isRunning(): boolean {
-  return existsSync(READY) && nodes[0]!.holder() !== null;
+  if (!existsSync(READY) || nodes[0]!.holder() === null) return false;
+  const owner = readFileSync(READY, 'utf8');
+  return owner === NOBODY || owner === identityOf(Number(owner.split(' ')[0]));
+}
+
+/** The cluster stays until `down`. */
+const NOBODY = '';
+
+/** The process of this number, told apart from others that had or will have it; `null` when there is none. */
+function identityOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name of the program, which may hold blanks, ends with a parenthesis; 19 fields later is the start time.
+    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return null;
+  }
 }
 
 /** The nodes that run, the first one with the control plane. */
@@ -38,9 +55,10 @@ export function runningNodes(): ClusterNode[] {
  * Starts the cluster, and resolves when pods run in it and find each other's names. Does nothing when it runs;
  * clears away first what an earlier one left that was cut off.
  *
+ * @param lifetime `process`: it is this process's, and once that is gone, the next `up` starts another one.
  * @returns whether this call started it.
  */
-export async function up(say: Say): Promise<boolean> {
+export async function up(say: Say, lifetime: 'process' | 'until down' = 'until down'): Promise<boolean> {
   const lacks = missing();
   if (lacks.length > 0) throw new Error(`the cluster needs ${lacks.join('; ')}`);
   checkFolders();
@@ -55,7 +73,7 @@ export async function up(say: Say): Promise<boolean> {
       await clear();
       throw new Error(`the cluster did not start: ${(error as Error).message}\n${logs}`, { cause: error });
     }
-    writeFileSync(READY, '');
+    writeFileSync(READY, lifetime === 'process' ? identityOf(process.pid)! : NOBODY);
     return true;
   });
 }

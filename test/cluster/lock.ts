@@ -41,10 +41,13 @@ async function tryLock(name: string): Promise<(() => void) | null> {
   };
 }
 
-/** Resolves when the holder lets go, which closes the connections of those who wait. */
-async function released(name: string): Promise<void> {
-  const socket = createConnection(addressOf(name)).on('error', () => {});
-  await once(socket, 'close');
+/** Resolves when the holder lets go, which closes the connections of those who wait, or has let go already. */
+function released(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    createConnection(addressOf(name))
+      .on('error', () => {})
+      .on('close', () => resolve());
+  });
 }
 
 function addressOf(name: string): string {
