@@ -18,9 +18,10 @@ const LAYERS: Readonly<
 > = {
   unit: {
     files: [
-      '{bin,cli,operator,proxy,scripts,examples}/**/*.test.ts',
+      '{bin,cli,kubernetes,operator,proxy,scripts,examples}/**/*.test.ts',
       'test/codec/**/*.test.ts',
       'test/golden/**/*.test.ts',
+      'test/simulation/**/*.test.ts',
     ],
     concurrency: 2,
     timeoutMs: 120_000,

@@ -39,7 +39,6 @@ export class LeaseApi {
   readonly #subscriptions = new Set<Subscription>();
   readonly #callTimeoutMs: number;
   #version = 0;
-  #writes = 0;
 
   constructor(schedule: Schedule, random: Random, callTimeoutMs: number) {
     this.#schedule = schedule;
@@ -47,16 +46,8 @@ export class LeaseApi {
     this.#callTimeoutMs = callTimeoutMs;
   }
 
-  get writes(): number {
-    return this.#writes;
-  }
-
   records(): LeaseRecord[] {
     return [...this.#leases.values()];
-  }
-
-  record(name: LeaseName): LeaseRecord | undefined {
-    return this.#leases.get(name);
   }
 
   /** Puts a Lease in place without anybody asking, or takes it away: what a person with kubectl does. */
@@ -153,7 +144,6 @@ export class LeaseApi {
   }
 
   #write(record: LeaseRecord): LeaseResult {
-    this.#writes++;
     this.#store(record);
     return { outcome: 'done', record };
   }

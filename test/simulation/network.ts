@@ -19,7 +19,6 @@ export class Network {
   readonly #deliver: (envelope: Envelope) => void;
   /** How many faults cut `from>to` off now. */
   readonly #cuts = new Map<string, number>();
-  #sent = 0;
 
   constructor(schedule: Schedule, random: Random, deliver: (envelope: Envelope) => void) {
     this.#schedule = schedule;
@@ -27,13 +26,8 @@ export class Network {
     this.#deliver = deliver;
   }
 
-  get sent(): number {
-    return this.#sent;
-  }
-
   send(envelope: Envelope): void {
     const { loss, duplication } = this.faults;
-    this.#sent++;
     if (!this.#random.chance(loss)) this.#carry(envelope);
     if (this.#random.chance(duplication)) this.#carry(envelope);
   }

@@ -26,15 +26,10 @@ export class Observer {
   closedByGateway = 0;
   /** Rejections must be justified by connections that are around; set where links are good. */
   expectsExactRejections = false;
-  highest = 0;
 
   constructor(schedule: Schedule, trace: (line: string) => void) {
     this.#schedule = schedule;
     this.#trace = trace;
-  }
-
-  established(key: string): number {
-    return this.#established.get(key) ?? 0;
   }
 
   ask(connection: Connection): void {
@@ -84,7 +79,6 @@ export class Observer {
   #count(connection: Connection): void {
     this.#forKeys(connection, (key, maxCount) => {
       const count = add(this.#established, key, 1);
-      if (count > this.highest) this.highest = count;
       if (count > maxCount)
         this.fail(`${key} has ${count} of ${maxCount} established, last at ${connection.process}`);
     });

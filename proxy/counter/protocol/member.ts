@@ -28,6 +28,8 @@ export class Member implements Tenant {
   readonly #replaces: Incarnation;
   readonly #shards: readonly ShardSlots[];
   readonly #attempts = new Map<ConnectionId, Attempt>();
+  /** `shard id` of what is pending. */
+  readonly #partBySlot = new Map<string, [Attempt, Part]>();
   readonly #connections = new Map<ConnectionId, readonly HeldSlot[]>();
   #isStopping = false;
 
@@ -201,8 +203,6 @@ export class Member implements Tenant {
     part.id = this.shard(part.shard).reserve(turn, part.demands, attempt.isLast(part));
     this.#partBySlot.set(`${part.shard} ${part.id}`, [attempt, part]);
   }
-
-  readonly #partBySlot = new Map<string, [Attempt, Part]>();
 
   #findPart(decided: Decided): [Attempt, Part] | undefined {
     const name = `${decided.shard} ${decided.id}`;

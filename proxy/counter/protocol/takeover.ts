@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Directory, Sighting } from './directory.ts';
 import {
   claimQuorum,
@@ -258,10 +259,6 @@ export function electorate(
 ): Incarnation[] {
   const others = ranked(name, new Set(live)).filter((member) => member !== holder);
   const voters = [holder, ...others.slice(0, maxVoters - 1)];
-  assertOverlap(voters.length);
+  assert(holdQuorum(voters.length) + claimQuorum(voters.length) > voters.length);
   return voters;
-}
-
-function assertOverlap(voters: number): void {
-  if (holdQuorum(voters) + claimQuorum(voters) <= voters) throw new Error('quorums must overlap');
 }
