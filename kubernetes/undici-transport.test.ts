@@ -4,7 +4,7 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { TestAuthority } from '../../test/support/certificates.ts';
+import { TestAuthority } from '../test/support/certificates.ts';
 import { systemClock } from './clock.ts';
 import { TooLargeError, TransportError } from './errors.ts';
 import { eventually } from './testing/eventually.ts';
