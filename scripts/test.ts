@@ -13,7 +13,14 @@ const node = process.execPath;
 const LAYERS: Readonly<
   Record<
     string,
-    { readonly files: readonly string[]; readonly concurrency: number; readonly timeoutMs: number }
+    {
+      readonly files: readonly string[];
+      readonly concurrency: number;
+      /** Ends what hangs. */
+      readonly timeoutMs: number;
+      /** Runs only when it is asked for by name. */
+      readonly onRequest?: true;
+    }
   >
 > = {
   unit: {
@@ -24,15 +31,16 @@ const LAYERS: Readonly<
       'test/simulation/**/*.test.ts',
     ],
     concurrency: 2,
-    timeoutMs: 120_000,
+    timeoutMs: 300_000,
   },
   feature: {
     files: ['test/feature/**/*.test.ts', 'test/support/**/*.test.ts'],
     concurrency: 2,
-    timeoutMs: 120_000,
+    timeoutMs: 300_000,
   },
   interop: { files: ['test/interop/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
   docs: { files: ['test/docs/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
+  cluster: { files: ['test/cluster/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000, onRequest: true },
 };
 
 const CHECKS: readonly (readonly [string, ...string[]])[] = [
@@ -57,8 +65,8 @@ if (wanted.length === 0 || wanted.includes('check')) {
 }
 const files = wanted.filter((name) => name.endsWith('.test.ts'));
 if (files.length > 0) runTests('files', files, 1, 600_000);
-for (const [layer, { files: patterns, concurrency, timeoutMs }] of Object.entries(LAYERS)) {
-  if (wanted.length > 0 && !wanted.includes(layer)) continue;
+for (const [layer, { files: patterns, concurrency, timeoutMs, onRequest }] of Object.entries(LAYERS)) {
+  if (wanted.length > 0 ? !wanted.includes(layer) : onRequest) continue;
   const found = globSync([...patterns], { cwd: root, exclude: ['**/node_modules/**'] }).sort();
   if (found.length > 0) runTests(layer, found, concurrency, timeoutMs);
 }
