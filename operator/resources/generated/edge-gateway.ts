@@ -741,7 +741,7 @@ export interface Limits {
    */
   keepAliveTimeoutSeconds?: number;
   /**
-   * How long a client may pause within a request body, in seconds. An integer from 1 to 3600. Default: 60.
+   * How long a client may pause within a request body, or take nothing of an answer that waits for it, in seconds. An integer from 1 to 3600. Default: 60.
    */
   requestBodyIdleTimeoutSeconds?: number;
   /**
