@@ -73,7 +73,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'promise-counted-from-answer',
     rule: 'promises of voters count from before the beat was sent',
     scenario: 'everything-fast',
-    within: 100,
+    within: 50,
     patches: [
       patch(
         LeaseKeeper,
@@ -151,14 +151,14 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'agreement-does-not-bind',
     rule: 'a voter that has agreed to a claim promises nothing to the old holder',
     scenario: 'everything-fast',
-    within: 250,
+    within: 150,
     patches: [patch(Voter, 'isBarred', () => () => false)],
   },
   {
     name: 'holder-votes-twice',
     rule: 'a holder that agreed to a claim against itself counts on itself no more',
     scenario: 'everything-fast',
-    within: 20,
+    within: 300,
     patches: [patch(LeaseKeeper, 'concede', () => () => {})],
   },
   {
@@ -169,13 +169,20 @@ export const MUTATIONS: readonly Mutation[] = [
     patches: [
       patch(
         LeaseKeeper,
-        'promisesEndMs',
+        'electorates',
         () =>
           function () {
-            return this.quorumSentMs(this.record!.voters) + 6_000;
+            return [this.record!.voters];
           },
       ),
     ],
+  },
+  {
+    name: 'detached-for-ever',
+    rule: 'nobody goes on without the Lease API for longer than maxDetachedMs',
+    scenario: 'everything-fast',
+    within: 50,
+    patches: [patch(LeaseKeeper, 'detachedUntilMs', () => () => Number.POSITIVE_INFINITY)],
   },
   {
     name: 'blind-write',
@@ -266,7 +273,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'outdated-reports',
     rule: 'a report that was overtaken is not applied',
     scenario: 'everything-fast',
-    within: 300,
+    within: 200,
     patches: [patch(Holdings, 'isOutdated', () => () => false)],
   },
   {
@@ -338,7 +345,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'decides-when-leaving',
     rule: 'an owner that has begun to give its Lease away decides nothing',
     scenario: 'everything-fast',
-    within: 600,
+    within: 1000,
     patches: [
       patch(
         LeaseKeeper,

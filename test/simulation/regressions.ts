@@ -30,5 +30,11 @@ export const REGRESSIONS: readonly {
     found: 'a member Lease put back from memory was ended, its holder detached',
   },
   { seed: 2836, scenario: 'lease-api', found: 'the same for the Lease of a shard' },
+  {
+    seed: 5010,
+    scenario: 'lease-api',
+    found: 'a successor agreed to a claim before it knew that it was the holder',
+  },
+  { seed: 3261, scenario: 'rolling', found: 'an owner stayed sealed for a successor that was stopping' },
   { seed: 512, scenario: 'everything', found: 'a shard was handed over while it was being released' },
 ];

@@ -113,11 +113,20 @@ export class LeaseKeeper implements Caller {
   }
 
   promisesEndMs(): number {
-    const { leaseDurationMs, maxDetachedMs } = this.#settings;
-    let sentMs = this.quorumSentMs(this.#record!.voters);
-    // Which of the two sets a claimant will read is not known: both must carry.
-    if (this.#draft !== null) sentMs = Math.min(sentMs, this.quorumSentMs(this.#draft.draft.voters));
-    return Math.min(sentMs + leaseDurationMs, this.#renewedMs + maxDetachedMs);
+    const { leaseDurationMs } = this.#settings;
+    const sentMs = Math.min(...this.electorates().map((voters) => this.quorumSentMs(voters)));
+    return Math.min(sentMs + leaseDurationMs, this.detachedUntilMs());
+  }
+
+  /** Which of the voters before and after a write of unknown outcome a claimant will read is not known. */
+  electorates(): (readonly Incarnation[])[] {
+    const { voters } = this.#record!;
+    return this.#draft === null ? [voters] : [voters, this.#draft.draft.voters];
+  }
+
+  /** From then on others may do without the voters' agreement. */
+  detachedUntilMs(): number {
+    return this.#renewedMs + this.#settings.maxDetachedMs;
   }
 
   /** When the beats were sent that enough of the voters have promised upon since. */

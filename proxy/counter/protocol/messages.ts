@@ -134,6 +134,8 @@ export interface HandoverTaken {
   readonly type: 'handover-taken';
   readonly shard: number;
   readonly id: string;
+  /** `false`: the successor is about to stop itself. */
+  readonly taken: boolean;
 }
 
 /** Member to whoever used a token that is too low: the lower side catches up. */

@@ -108,9 +108,7 @@ export class CounterNode implements TakeoverOwner {
   onTaken(turn: Turn, record: LeaseRecord, sentMs: number): void {
     const shard = shardOfLease(record.name);
     const { self } = this;
-    const owner = ShardOwner.takeOver(turn, shard, self, this.#settings, this.#directory, record, sentMs);
-    this.#owners.set(shard, owner);
-    this.#nextBeatMs = turn.nowMs;
+    this.#own(turn, ShardOwner.takeOver(turn, shard, self, this.#settings, this.#directory, record, sentMs));
   }
 
   onHandedOver(turn: Turn, record: LeaseRecord): void {
@@ -123,10 +121,16 @@ export class CounterNode implements TakeoverOwner {
     }
     const { handover, takenMs } = prepared;
     const { self } = this;
-    this.#owners.set(
-      shard,
+    this.#own(
+      turn,
       ShardOwner.succeed(turn, shard, self, this.#settings, this.#directory, record, takenMs, handover),
     );
+  }
+
+  #own(turn: Turn, owner: ShardOwner): void {
+    this.#owners.set(owner.shard, owner);
+    // It may have agreed to a claim of this very Lease before it knew that it was the holder.
+    owner.keeper.concede(this.#voter.agreedUpTo(owner.keeper.name));
     this.#nextBeatMs = turn.nowMs;
   }
 
@@ -231,11 +235,12 @@ export class CounterNode implements TakeoverOwner {
   }
 
   #onHandover(turn: Turn, from: Incarnation, handover: Handover): void {
-    if (!this.mayTakeShards(turn.nowMs) || this.#owners.has(handover.shard)) return;
     const { shard, id } = handover;
+    if (this.#owners.has(shard)) return;
+    const taken = this.mayTakeShards(turn.nowMs);
     const known = this.#prepared.get(shard);
-    if (known?.handover.id !== id) this.#prepared.set(shard, { handover, takenMs: turn.nowMs });
-    turn.send(from, { type: 'handover-taken', shard, id });
+    if (taken && known?.handover.id !== id) this.#prepared.set(shard, { handover, takenMs: turn.nowMs });
+    turn.send(from, { type: 'handover-taken', shard, id, taken });
   }
 
   #onSeen(turn: Turn, record: LeaseRecord): void {

@@ -195,7 +195,8 @@ export class ShardOwner implements Tenant {
     const sealing = this.#sealing;
     if (sealing === null || sealing.taken || sealing.successor !== from || sealing.handover.id !== taken.id)
       return;
-    if (!this.keeper.isAttached(turn.nowMs)) return;
+    if (!taken.taken) this.#unseal(turn);
+    if (!taken.taken || !this.keeper.isAttached(turn.nowMs)) return;
     sealing.taken = true;
     this.keeper.handOver(from, taken.id);
     this.keeper.tick(turn);
@@ -289,14 +290,20 @@ export class ShardOwner implements Tenant {
   #sendHandover(turn: Turn): void {
     const sealing = this.#sealing;
     if (sealing === null || sealing.taken) return;
-    if (turn.nowMs - sealing.sinceMs > this.#settings.attemptTimeoutMs) {
-      this.#sealing = null;
-      this.#phase = 'active';
-      this.#announce(turn);
+    // Nobody whose attempt meets a sealed owner is to time out for it.
+    const isTooLong = turn.nowMs - sealing.sinceMs > this.#settings.attemptTimeoutMs / 3;
+    if (isTooLong || this.#directory.isOver(sealing.successor)) {
+      this.#unseal(turn);
     } else if (turn.nowMs >= sealing.nextSendMs) {
-      sealing.nextSendMs = turn.nowMs + 2 * this.#settings.retryMs;
+      sealing.nextSendMs = turn.nowMs + this.#settings.retryMs / 2;
       turn.send(sealing.successor, sealing.handover);
     }
+  }
+
+  #unseal(turn: Turn): void {
+    this.#sealing = null;
+    this.#phase = 'active';
+    this.#announce(turn);
   }
 
   /** Those who are over hold nothing any more. */

@@ -60,6 +60,11 @@ export class Voter {
     return { type: 'claimed', name, revision: agreed ? revision : vote.revision, agreed };
   }
 
+  /** The highest revision up to which it has agreed to claims, or -1. */
+  agreedUpTo(name: LeaseName): number {
+    return this.#votes.get(name)?.claimedRevision ?? -1;
+  }
+
   /** Whether a claim would be refused here now, so that asking others is no use either. */
   keepsPromise(name: LeaseName, nowMs: number): boolean {
     const vote = this.#votes.get(name);
