@@ -271,7 +271,10 @@ export type Target =
       readonly kind: 'service';
       readonly namespace: string;
       readonly name: string;
-      readonly port: number | string;
+      /** Of the Service, for people. */
+      readonly port: number;
+      /** The name of that port, by which EndpointSlices list the pods' own ports; empty for one without a name. */
+      readonly portName: string;
       readonly weight: number;
     };
 

@@ -173,7 +173,14 @@ describe('names', () => {
 
   test('a Service needs a cluster, which is said and harms nothing else', async () => {
     const { manager, addWorker, settle } = setup();
-    const service = { kind: 'service', namespace: 'default', name: 'chat', port: 80, weight: 1 } as const;
+    const service = {
+      kind: 'service',
+      namespace: 'default',
+      name: 'chat',
+      port: 80,
+      portName: '',
+      weight: 1,
+    } as const;
     const pools = [pool([service, ip('10.0.0.1', 80)])];
     await manager.apply(pools);
     const { directory } = addWorker(pools);
