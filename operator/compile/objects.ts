@@ -9,14 +9,22 @@ export type PoolResource = Of<'BackendPool'>;
 export type RuleListResource = Of<'FirewallRuleList'>;
 export type SecretResource = Of<'Secret'>;
 export type ConfigMapResource = Of<'ConfigMap'>;
+export type ServiceResource = Of<'Service'>;
+export type IngressResource = Of<'Ingress'>;
+export type IngressClassResource = Of<'IngressClass'>;
+export type ReferenceGrantResource = Of<'ReferenceGrant'>;
 
-/** The valid objects of each kind by `namespace/name`, in that order. */
+/** The valid objects of each kind by `namespace/name` (an IngressClass by name), in that order. */
 export interface Objects {
   readonly gateways: ReadonlyMap<string, GatewayResource>;
   readonly pools: ReadonlyMap<string, PoolResource>;
   readonly ruleLists: ReadonlyMap<string, RuleListResource>;
   readonly secrets: ReadonlyMap<string, SecretResource>;
   readonly configMaps: ReadonlyMap<string, ConfigMapResource>;
+  readonly services: ReadonlyMap<string, ServiceResource>;
+  readonly ingresses: ReadonlyMap<string, IngressResource>;
+  readonly ingressClasses: ReadonlyMap<string, IngressClassResource>;
+  readonly referenceGrants: ReadonlyMap<string, ReferenceGrantResource>;
   /** What is there under a name that cannot be used, in words. */
   describeMissing(kind: Resource['kind'], id: string): string;
 }
@@ -32,6 +40,10 @@ export function indexObjects(resources: readonly Resource[], report: Report): Ob
     FirewallRuleList: new Map<string, RuleListResource>(),
     Secret: new Map<string, SecretResource>(),
     ConfigMap: new Map<string, ConfigMapResource>(),
+    Service: new Map<string, ServiceResource>(),
+    Ingress: new Map<string, IngressResource>(),
+    IngressClass: new Map<string, IngressClassResource>(),
+    ReferenceGrant: new Map<string, ReferenceGrantResource>(),
   };
   const invalid = new Set<string>();
   const seen = new Map<string, Resource>();
@@ -62,17 +74,21 @@ export function indexObjects(resources: readonly Resource[], report: Report): Ob
     ruleLists: maps.FirewallRuleList,
     secrets: maps.Secret,
     configMaps: maps.ConfigMap,
+    services: maps.Service,
+    ingresses: maps.Ingress,
+    ingressClasses: maps.IngressClass,
+    referenceGrants: maps.ReferenceGrant,
     describeMissing: (kind, id) =>
       invalid.has(`${kind}/${id}`) ? `${kind} ${id}, which is invalid itself` : `no ${kind} ${id}`,
   };
 }
 
-/** `namespace/name`. */
-export function objectId(object: { readonly namespace: string; readonly name: string }): string {
-  return `${object.namespace}/${object.name}`;
+/** `namespace/name`; the name alone where there is no namespace. */
+export function objectId({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return namespace === '' ? name : `${namespace}/${name}`;
 }
 
-/** `Kind/namespace/name`: tells an object from all others, whatever it holds. */
+/** `Kind/namespace/name` (or `Kind/name`): tells an object from all others, whatever it holds. */
 export function resourceKey(resource: Resource): string {
   return `${resource.kind}/${objectId(resource)}`;
 }

@@ -1,13 +1,13 @@
 /** Schemas of what Kubernetes itself defines, in the dialect of our CRDs. */
 import type { Schema } from './schemas.ts';
 
-const subdomain = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$';
-const label = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+export const subdomain = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$';
+export const label = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 const labelValue = '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$';
 
 const text: Schema = { description: 'A string.', type: 'string' };
 /** Written by the API server; a file may carry them after `kubectl get -o yaml`. */
-const written: Schema = { 'x-kubernetes-preserve-unknown-fields': true };
+export const written: Schema = { 'x-kubernetes-preserve-unknown-fields': true };
 
 export const metadataSchema: Schema = {
   description: 'Standard Kubernetes metadata. An object.',
@@ -61,8 +61,8 @@ export const metadataSchema: Schema = {
 };
 
 const base64: Schema = { description: 'A base64 text.', type: 'string', 'x-base64': true };
-const apiVersion: Schema = { description: 'The version of the kind.', type: 'string' };
-const kind: Schema = { description: 'The kind of the object.', type: 'string' };
+export const apiVersion: Schema = { description: 'The version of the kind.', type: 'string' };
+export const kind: Schema = { description: 'The kind of the object.', type: 'string' };
 const immutable: Schema = {
   description: 'Whether the data may not change any more. A boolean.',
   type: 'boolean',
@@ -92,5 +92,50 @@ export const configMapSchema: Schema = {
     immutable,
     data: { description: 'Values as they are, by key.', type: 'object', additionalProperties: text },
     binaryData: { description: 'Values in base64, by key.', type: 'object', additionalProperties: base64 },
+  },
+};
+
+/** Only what is read: the rest of a Service is for others. */
+export const serviceSchema: Schema = {
+  description: 'A Service.',
+  type: 'object',
+  'x-kubernetes-preserve-unknown-fields': true,
+  properties: {
+    apiVersion,
+    kind,
+    metadata: metadataSchema,
+    spec: {
+      description: 'What the Service is.',
+      type: 'object',
+      'x-kubernetes-preserve-unknown-fields': true,
+      properties: {
+        type: {
+          description: 'How the Service is published.',
+          type: 'string',
+          enum: ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'],
+        },
+        externalName: text,
+        ports: {
+          description: 'The ports of the Service.',
+          type: 'array',
+          items: {
+            description: 'A port.',
+            type: 'object',
+            required: ['port'],
+            'x-kubernetes-preserve-unknown-fields': true,
+            properties: {
+              name: text,
+              port: { description: 'The number of the port.', type: 'integer', minimum: 1, maximum: 65535 },
+              protocol: {
+                description: 'The transport protocol.',
+                type: 'string',
+                enum: ['TCP', 'UDP', 'SCTP'],
+              },
+              appProtocol: text,
+            },
+          },
+        },
+      },
+    },
   },
 };

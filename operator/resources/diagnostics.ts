@@ -79,19 +79,21 @@ export function diagnoseAt(source: Source, object: string, path: FieldPath, find
 /** The longest valid name: only an invalid one is cut. */
 const MAX_NAME = 253;
 
-/** `EdgeGateway default/chat`. */
-export function objectName(resource: Pick<Resource, 'kind' | 'namespace' | 'name'>): string {
-  return `${resource.kind} ${shorten(resource.namespace, MAX_NAME)}/${shorten(resource.name, MAX_NAME)}`;
+/** `EdgeGateway default/chat`, `IngressClass sluice`. */
+export function objectName({ kind, namespace, name }: Pick<Resource, 'kind' | 'namespace' | 'name'>): string {
+  const prefix = namespace === '' ? '' : `${shorten(namespace, MAX_NAME)}/`;
+  return `${kind} ${prefix}${shorten(name, MAX_NAME)}`;
 }
 
 /**
- * One line for a person, such as `file:7:11: EdgeGateway default/chat: spec.replicas: found …`; the word `warning`
- * stands in it unless it is left to whoever prints the line.
+ * One line for a person, such as `file:7:11: EdgeGateway default/chat: spec.replicas: found …`, without the place
+ * where there is no file; the word `warning` stands in it unless it is left to whoever prints the line.
  */
 export function formatDiagnostic(diagnostic: Diagnostic, { severity = true } = {}): string {
   const { object, file, line, column, field, message } = diagnostic;
-  const parts = [`${file}:${line}:${column}`, object, field, message].filter((part) => part !== '');
-  if (severity && diagnostic.severity === 'warning') parts.splice(1, 0, 'warning');
+  const place = file === '' ? '' : `${file}:${line}:${column}`;
+  const word = severity && diagnostic.severity === 'warning' ? 'warning' : '';
+  const parts = [place, word, object, field, message].filter((part) => part !== '');
   return oneLine(parts.join(': '));
 }
 

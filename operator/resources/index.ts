@@ -12,6 +12,7 @@ export {
   objectName,
   sortDiagnostics,
 } from './diagnostics.ts';
+export { isClusterScoped, isOwnKind } from './kinds.ts';
 export { type LoadResult, loadResources } from './load.ts';
 export type * from './types.ts';
 export { validateResource } from './validate.ts';

@@ -6,16 +6,31 @@ import type { Kind } from './types.ts';
 export const group = 'sluice.dev';
 export const apiVersion = `${group}/v1alpha1`;
 
-const apiVersions: Record<Kind, string> = {
-  EdgeGateway: apiVersion,
-  BackendPool: apiVersion,
-  FirewallRuleList: apiVersion,
-  Secret: 'v1',
-  ConfigMap: 'v1',
+/** The versions of each kind that are read, the newest first. */
+const apiVersions: Record<Kind, readonly [string, ...string[]]> = {
+  EdgeGateway: [apiVersion],
+  BackendPool: [apiVersion],
+  FirewallRuleList: [apiVersion],
+  Secret: ['v1'],
+  ConfigMap: ['v1'],
+  Service: ['v1'],
+  Ingress: ['networking.k8s.io/v1'],
+  IngressClass: ['networking.k8s.io/v1'],
+  ReferenceGrant: ['gateway.networking.k8s.io/v1', 'gateway.networking.k8s.io/v1beta1'],
 };
 
 const kinds = Object.keys(apiVersions) as Kind[];
-const ownKinds = kinds.filter((kind) => apiVersions[kind] === apiVersion);
+const ownKinds = kinds.filter(isOwnKind);
+
+/** Whether the kind is of our API group. */
+export function isOwnKind(kind: Kind): boolean {
+  return apiVersions[kind][0] === apiVersion;
+}
+
+/** Whether objects of the kind belong to the cluster rather than to a namespace. */
+export function isClusterScoped(kind: Kind): boolean {
+  return kind === 'IngressClass';
+}
 
 /** The core API group is closed: a kind that is not here does not exist. */
 const coreKinds = [
@@ -36,21 +51,29 @@ export type Classified =
  */
 export function classify(version: string, kind: string): Classified {
   const read = kinds.find((known) => known === kind);
-  if (read && apiVersions[read] === version) return { is: 'read', kind: read };
+  if (read && apiVersions[read].includes(version)) return { is: 'read', kind: read };
 
-  const writtenGroup = version.includes('/') ? version.slice(0, version.indexOf('/')) : '';
+  const writtenGroup = groupOf(version);
   const isOurs = writtenGroup === group || version === group;
   if (read) {
     // Another project may have a kind of the same name; a group that is nearly ours is a mistake.
+    const [expected] = apiVersions[read];
     const isMeant =
-      writtenGroup === '' || isOurs || (ownKinds.includes(read) && nearest(writtenGroup, [group]));
+      writtenGroup === '' ||
+      isOurs ||
+      writtenGroup === groupOf(expected) ||
+      (isOwnKind(read) && nearest(writtenGroup, [group]));
     if (!isMeant) return { is: 'skipped' };
-    return { is: 'unknown', field: 'apiVersion', found: describeValue(version), expected: apiVersions[read] };
+    return { is: 'unknown', field: 'apiVersion', found: describeValue(version), expected };
   }
   if (isOurs) return unknownKind(kind, ownKinds);
   if (version !== 'v1') return { is: 'skipped' };
   if (kind === 'List') return { is: 'list' };
   return coreKinds.includes(kind) ? { is: 'skipped' } : unknownKind(kind, coreKinds);
+}
+
+function groupOf(version: string): string {
+  return version.includes('/') ? version.slice(0, version.indexOf('/')) : '';
 }
 
 function unknownKind(kind: string, known: readonly string[]): Classified {

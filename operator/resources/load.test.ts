@@ -168,8 +168,8 @@ const complaints: [title: string, text: string, ...expected: string[]][] = [
   ],
   [
     'kinds that are left out',
-    'apiVersion: apps/v1\nkind: Deployment\n---\napiVersion: v1\nkind: Service\n---\napiVersion: v1\nkind: Service',
-    'f.yaml:1:1: warning: left out, since Sluice does not read objects of this kind from files: Deployment, Service (2 times)',
+    'apiVersion: apps/v1\nkind: Deployment\n---\napiVersion: v1\nkind: Pod\n---\napiVersion: v1\nkind: Pod',
+    'f.yaml:1:1: warning: left out, since Sluice does not read objects of this kind from files: Deployment, Pod (2 times)',
   ],
   [
     'an escape sequence that does not exist',

@@ -6,7 +6,7 @@ import {
   diagnoseAt,
   sortDiagnostics,
 } from './diagnostics.ts';
-import { classify } from './kinds.ts';
+import { classify, isClusterScoped } from './kinds.ts';
 import type { FieldPath, Resource, Source } from './types.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -81,7 +81,7 @@ function loadDocument(value: unknown, source: Source, sink: Sink): void {
     sink.diagnostics.push(diagnoseAt(source, '', [field], { code: 'UnknownKind', found, expected }));
   } else {
     const metadata = isObject(value.metadata) ? value.metadata : {};
-    const { name, namespace = 'default', labels } = metadata;
+    const { name, labels } = metadata;
     if (typeof name !== 'string' || name === '') {
       report(classified.kind, ['metadata', 'name'], codeOf(name), name, 'the name of the object');
       return;
@@ -89,7 +89,7 @@ function loadDocument(value: unknown, source: Source, sink: Sink): void {
     sink.resources.push({
       apiVersion,
       kind: classified.kind,
-      namespace: typeof namespace === 'string' ? namespace : 'default',
+      namespace: isClusterScoped(classified.kind) ? '' : namespaceOf(metadata),
       name,
       labels: textsOf(labels),
       body: value,
@@ -136,6 +136,10 @@ function noteSkipped(skipped: Skipped[]): Diagnostic {
     code: 'SkippedKinds',
     message: `left out, since Sluice does not read objects of this kind from files: ${shown.join(', ')}`,
   });
+}
+
+function namespaceOf({ namespace }: Record<string, unknown>): string {
+  return typeof namespace === 'string' ? namespace : 'default';
 }
 
 function codeOf(value: unknown): string {

@@ -2,7 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { configMapSchema, metadataSchema, secretSchema } from './core-schemas.ts';
+import { configMapSchema, metadataSchema, secretSchema, serviceSchema } from './core-schemas.ts';
+import { referenceGrantSchema } from './gateway-api-schemas.ts';
+import { ingressClassSchema, ingressSchema } from './ingress-schemas.ts';
 import type { Kind } from './types.ts';
 
 /** The part of a structural schema (OpenAPI v3 as Kubernetes uses it) that our CRDs use. */
@@ -60,6 +62,10 @@ function readSchemas(): Map<Kind, Schema> {
   const read = new Map<Kind, Schema>([
     ['Secret', secretSchema],
     ['ConfigMap', configMapSchema],
+    ['Service', serviceSchema],
+    ['Ingress', ingressSchema],
+    ['IngressClass', ingressClassSchema],
+    ['ReferenceGrant', referenceGrantSchema],
   ]);
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.yaml'))) {
     const { spec } = parse(readFileSync(join(folder, file), 'utf8')) as CrdDocument;

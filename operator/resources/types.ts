@@ -10,6 +10,8 @@ export interface Metadata {
   annotations?: Record<string, string>;
   generation?: number;
   uid?: string;
+  /** RFC 3339; absent in files, unless they were printed by kubectl. */
+  creationTimestamp?: string;
 }
 
 export interface EdgeGateway extends EdgeGatewaySections {
@@ -52,6 +54,95 @@ export interface ConfigMap {
   binaryData?: Record<string, string>;
 }
 
+/** The fields that are read; the object has others. */
+export interface Service {
+  apiVersion: 'v1';
+  kind: 'Service';
+  metadata: Metadata;
+  spec?: {
+    /** `ClusterIP` when left out. */
+    type?: string;
+    externalName?: string;
+    ports?: ServicePort[];
+  };
+}
+
+export interface ServicePort {
+  /** Left out or empty where it is the only one. */
+  name?: string;
+  port: number;
+  /** `TCP` when left out. */
+  protocol?: string;
+  appProtocol?: string;
+}
+
+export interface Ingress {
+  apiVersion: 'networking.k8s.io/v1';
+  kind: 'Ingress';
+  metadata: Metadata;
+  spec: {
+    ingressClassName?: string;
+    defaultBackend?: IngressBackend;
+    tls?: IngressTls[];
+    rules?: IngressRule[];
+  };
+}
+
+export interface IngressRule {
+  /** Every host when left out or empty. */
+  host?: string;
+  http?: { paths: IngressPath[] };
+}
+
+export interface IngressPath {
+  path?: string;
+  pathType: 'Exact' | 'Prefix' | 'ImplementationSpecific';
+  backend: IngressBackend;
+}
+
+/** One of the two. */
+export interface IngressBackend {
+  service?: {
+    name: string;
+    /** One of the two. */
+    port?: { name?: string; number?: number };
+  };
+  resource?: { apiGroup?: string; kind: string; name: string };
+}
+
+export interface IngressTls {
+  hosts?: string[];
+  secretName?: string;
+}
+
+export interface IngressClass {
+  apiVersion: 'networking.k8s.io/v1';
+  kind: 'IngressClass';
+  metadata: Metadata;
+  spec?: {
+    controller?: string;
+    parameters?: {
+      apiGroup?: string;
+      kind: string;
+      name: string;
+      /** `Cluster` when left out. */
+      scope?: 'Cluster' | 'Namespace';
+      namespace?: string;
+    };
+  };
+}
+
+export interface ReferenceGrant {
+  apiVersion: 'gateway.networking.k8s.io/v1' | 'gateway.networking.k8s.io/v1beta1';
+  kind: 'ReferenceGrant';
+  metadata: Metadata;
+  spec: {
+    from: { group: string; kind: string; namespace: string }[];
+    /** Without a name all objects of the kind are meant. */
+    to: { group: string; kind: string; name?: string }[];
+  };
+}
+
 /** What one document holds, by kind. */
 export interface Bodies {
   EdgeGateway: EdgeGateway;
@@ -59,11 +150,15 @@ export interface Bodies {
   FirewallRuleList: FirewallRuleList;
   Secret: Secret;
   ConfigMap: ConfigMap;
+  Service: Service;
+  Ingress: Ingress;
+  IngressClass: IngressClass;
+  ReferenceGrant: ReferenceGrant;
 }
 
 export type Kind = keyof Bodies;
 
-/** A place in a file; lines and columns count from 1. */
+/** A place in a file; lines and columns count from 1, and are 0 where there is no file. */
 export interface Position {
   line: number;
   column: number;
@@ -74,8 +169,10 @@ export type FieldPath = readonly (string | number)[];
 
 /** Where a resource was written down. */
 export interface Source {
-  /** The name of the file as it was given. */
+  /** The name of the file as it was given; empty for an object of a cluster. */
   file: string;
+  /** An API server has taken the object in, so what is not our own kind needs no check against a schema. */
+  admitted?: true;
   /** The place of a field, or of the nearest field above it that is there. */
   locate(path: FieldPath): Position;
   /** The characters of a scalar as they were written; undefined when the path leads to none. */
@@ -86,7 +183,7 @@ export interface Source {
 export interface ResourceOf<K extends Kind> {
   apiVersion: Bodies[K]['apiVersion'];
   kind: K;
-  /** `default` when the document names none. */
+  /** `default` when the document names none; empty when objects of the kind have none. */
   namespace: string;
   name: string;
   labels: Readonly<Record<string, string>>;

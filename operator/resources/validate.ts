@@ -12,6 +12,7 @@ import {
   diagnose,
   sortDiagnostics,
 } from './diagnostics.ts';
+import { isOwnKind } from './kinds.ts';
 import { type Rule, type Schema, schemaOf } from './schemas.ts';
 import { isHidden } from './secrecy.ts';
 import { nearest } from './suggest.ts';
@@ -29,11 +30,18 @@ const validators = new Map<Kind, Validator>();
  * Everything that the schema and the CEL rules of its kind say against a resource, by place. Rules of an
  * object are left out where a field of it is missing, misspelt or of a wrong type, since they would only say
  * the same again. Values of secrets are never in a message.
+ *
+ * What an API server has taken in follows its schemas, which may be newer than ours; only our own kinds are
+ * checked then.
  */
 export function validateResource(resource: Resource): Diagnostic[] {
+  const isAdmitted = resource.source.admitted === true;
+  if (isAdmitted && !isOwnKind(resource.kind)) return [];
   const { schema, validate, rules } = validatorOf(resource.kind);
   const body: unknown = resource.body;
-  const errors = validate(body) ? [] : worstOfEachField(validate.errors!, body);
+  const errors = (validate(body) ? [] : worstOfEachField(validate.errors!, body)).filter(
+    ({ path }) => !isAdmitted || path[0] !== 'metadata',
+  );
   const diagnostics = errors.map(({ error, path }) => explain(resource, error, path, schema));
   if (rules) {
     const misshapen = new Set(errors.filter(({ error }) => misshaping.has(error.keyword)).flatMap(objectsOf));
