@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { parseHostPort } from './host-port.ts';
+import { parseServicePlace, type ServicePlace } from './service-place.ts';
 
 const DEFAULT_ADMIN = '127.0.0.1:9901';
 
@@ -32,6 +33,14 @@ program
     'IP address that listeners bind; :: opens them to the network',
     ipAddress,
     '127.0.0.1',
+  )
+  .addOption(
+    new Option(
+      '--service <name:port=host:port>',
+      'where a Service is on this machine; NAMESPACE/ may stand before its name; may be repeated',
+    )
+      .argParser(servicePlace)
+      .default([], 'none is known'),
   )
   .addOption(
     new Option('--log-format <format>', 'what the program itself says, on standard error')
@@ -87,4 +96,13 @@ function hostPort(text: string): { host: string; port: number } {
   if (parsed === null)
     throw new InvalidArgumentError('Expected HOST:PORT such as 127.0.0.1:9901 or [::1]:9901.');
   return parsed;
+}
+
+function servicePlace(text: string, previous: readonly ServicePlace[]): readonly ServicePlace[] {
+  const parsed = parseServicePlace(text);
+  if (parsed === null)
+    throw new InvalidArgumentError(
+      'Expected [NAMESPACE/]NAME:PORT=HOST:PORT such as default/chat:80=127.0.0.1:3000.',
+    );
+  return [...previous, parsed];
 }

@@ -1,11 +1,13 @@
 import { jsonLog, type Log, textLog } from '../proxy/telemetry/log.ts';
 import { formatHostPort } from './host-port.ts';
+import { type ServicePlace, servicePlaces } from './service-place.ts';
 import { Standalone } from './standalone.ts';
 
 export interface RunOptions {
   readonly file: readonly string[];
   readonly admin: { readonly host: string; readonly port: number };
   readonly address: string;
+  readonly service: readonly ServicePlace[];
   readonly logFormat: 'text' | 'json';
 }
 
@@ -20,6 +22,7 @@ export async function run(options: RunOptions): Promise<number> {
     files: options.file,
     address: options.address,
     admin: options.admin,
+    services: servicePlaces(options.service),
     log,
     accessLogOutput: process.stdout,
   });

@@ -14,6 +14,8 @@ import { CounterService } from '../proxy/counter/counter-service.ts';
 import { holdingsOf } from '../proxy/firewall/holdings.ts';
 import { GatewayProxy } from '../proxy/gateway-proxy.ts';
 import { type ListenFailure, listenErrorInWords } from '../proxy/listeners/words.ts';
+import { localServices, type ServicePlaces } from '../proxy/pools/local-services.ts';
+import type { ServiceSource } from '../proxy/pools/sources.ts';
 import { oldest } from '../proxy/telemetry/collection.ts';
 import { formatExposition, mergeReports } from '../proxy/telemetry/exposition.ts';
 import type { Log } from '../proxy/telemetry/log.ts';
@@ -25,6 +27,8 @@ export interface StandaloneOptions {
   /** Address that listeners bind. */
   readonly address: string;
   readonly admin: { readonly host: string; readonly port: number };
+  /** Where Services are on this machine. */
+  readonly services: ServicePlaces;
   readonly log: Log;
   readonly accessLogOutput: NodeJS.WritableStream;
 }
@@ -42,6 +46,7 @@ export interface Problem {
 export class Standalone implements AdminSource {
   readonly #options: StandaloneOptions;
   readonly #source: FileSource;
+  readonly #services: ServiceSource;
   readonly #metrics = new Metrics();
   readonly #refreshMetrics = [threadMetrics(this.#metrics, 'main'), processMetrics(this.#metrics)];
   readonly #counter = new CounterService({ metrics: this.#metrics });
@@ -63,6 +68,7 @@ export class Standalone implements AdminSource {
   constructor(options: StandaloneOptions) {
     this.#options = options;
     this.#source = new FileSource(options.files);
+    this.#services = localServices(options.services);
     this.#reloads = this.#metrics.counter(
       'sluice_config_reloads_total',
       'Changes of the configuration, by result.',
@@ -234,6 +240,7 @@ export class Standalone implements AdminSource {
           log,
           counter: this.#counter,
           accessLogOutput,
+          services: this.#services,
         });
         this.#proxies.set(key, proxy);
       } else if (proxy.isServing(snapshot)) continue;

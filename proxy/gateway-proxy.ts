@@ -4,6 +4,7 @@ import type { Port, Snapshot } from './config/snapshot.ts';
 import type { CounterService } from './counter/counter-service.ts';
 import type { ListenFailure } from './listeners/words.ts';
 import { PoolManager } from './pools/manager.ts';
+import type { ServiceSource } from './pools/sources.ts';
 import type { PoolStatus } from './pools/status.ts';
 import { AccessLogPrinter } from './telemetry/access-log-batch.ts';
 import { Collector, type WorkerReport } from './telemetry/collection.ts';
@@ -22,6 +23,8 @@ export interface GatewayProxyOptions {
   readonly counter: CounterService;
   /** Where access-log lines go. */
   readonly accessLogOutput: NodeJS.WritableStream;
+  /** How Services are followed. Default: none is known. */
+  readonly services?: ServiceSource;
 }
 
 /** The proxy of one gateway: the main-thread half, which owns the workers that carry the traffic. */
@@ -48,6 +51,7 @@ export class GatewayProxy {
       log,
       affinityKey: options.affinityKey,
       maxWorkers: MAX_WORKERS,
+      ...(options.services === undefined ? {} : { services: options.services }),
     });
     this.#jwks = new JwksKeeper({ metrics, log });
     const accessLog = new AccessLogPrinter({ output: options.accessLogOutput, metrics });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { ejection, fqdn, ip, pool, probe } from '../../test/support/pools.ts';
+import { ejection, fqdn, ip, pool, probe, service } from '../../test/support/pools.ts';
 import { request } from '../../test/support/requests.ts';
 import type { Pool } from '../config/snapshot.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -10,6 +10,7 @@ import { channelPair } from '../workers/channel.ts';
 import type { Clock } from './clock.ts';
 import { PoolDirectory } from './directory.ts';
 import type { Endpoint, Selection } from './endpoint.ts';
+import { localServices } from './local-services.ts';
 import { PoolManager, type PoolManagerOptions } from './manager.ts';
 import type { ProbeResult } from './probe.ts';
 import { type NameResolver, ResolveError } from './resolver.ts';
@@ -171,23 +172,25 @@ describe('names', () => {
     await applying;
   });
 
-  test('a Service needs a cluster, which is said and harms nothing else', async () => {
+  test('an unknown Service harms nothing else, and what would make it known is said', async () => {
     const { manager, addWorker, settle } = setup();
-    const service = {
-      kind: 'service',
-      namespace: 'default',
-      name: 'chat',
-      port: 80,
-      portName: '',
-      weight: 1,
-    } as const;
-    const pools = [pool([service, ip('10.0.0.1', 80)])];
+    const pools = [pool([service('chat', 80), ip('10.0.0.1', 80)])];
     await manager.apply(pools);
     const { directory } = addWorker(pools);
     await settle();
     assert.deepEqual(reach(directory), ['10.0.0.1:80']);
-    assert.match(manager.status()[0]!.targets[0]!.problem ?? '', /serviceRef needs a cluster$/);
+    assert.match(manager.status()[0]!.targets[0]!.problem ?? '', / --service default\/chat:80=HOST:PORT /);
   });
+});
+
+test('an endpoint of a Service goes by the name of the Service', async () => {
+  const { manager } = setup({
+    services: localServices(new Map([['shop/chat:80', [{ host: '127.0.0.1', port: 9443 }]]])),
+  });
+  await manager.apply([pool([service('chat', 80, { namespace: 'shop' })])]);
+  const [endpoint] = manager.status()[0]!.endpoints;
+  assert.equal(endpoint!.id, '127.0.0.1:9443');
+  assert.equal(endpoint!.hostname, 'chat.shop.svc');
 });
 
 describe('probes', () => {

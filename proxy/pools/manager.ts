@@ -7,13 +7,14 @@ import { AffinityBindings } from './bindings.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { EndpointCounts } from './counts.ts';
 import type { KeeperContext, PoolLog } from './keeper-context.ts';
+import { localServices } from './local-services.ts';
 import { type EndpointState, FAILING, FORGET, JOIN, MEMBERS, STATES } from './messages.ts';
 import { PoolKeeper } from './pool-keeper.ts';
 import { probeEndpoint } from './probe.ts';
 import { type ProbeFunction, ProbeSlots } from './prober.ts';
 import { type NameResolver, SystemResolver } from './resolver.ts';
 import { Rows } from './rows.ts';
-import { noServices, type ServiceSource } from './sources.ts';
+import type { ServiceSource } from './sources.ts';
 import type { PoolStatus } from './status.ts';
 
 export interface PoolManagerOptions {
@@ -27,6 +28,7 @@ export interface PoolManagerOptions {
   /** Worker threads at a time, those that are being replaced included. Default: four per core, at least 16. */
   readonly maxWorkers?: number;
   readonly resolver?: NameResolver;
+  /** Default: none is known. */
   readonly services?: ServiceSource;
   readonly clock?: Clock;
   readonly random?: () => number;
@@ -64,7 +66,7 @@ export class PoolManager {
       clock,
       random,
       resolver: options.resolver ?? new SystemResolver(),
-      services: options.services ?? noServices,
+      services: options.services ?? localServices(new Map()),
       probe: options.probe ?? probeEndpoint,
       slots: new ProbeSlots(),
       rows: this.#rows,

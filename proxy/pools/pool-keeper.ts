@@ -184,7 +184,7 @@ export class PoolKeeper {
         const place = {
           id,
           target: key,
-          hostname: target.kind === 'fqdn' ? target.name : address,
+          hostname: hostnameOf(target) ?? address,
           address,
           port,
           weight: target.weight / addresses.length,
@@ -242,6 +242,18 @@ export class PoolKeeper {
     }
     if (changes.length === 0) return null;
     return { pool: this.#pool.id, changes, problem: this.#problem() };
+  }
+}
+
+/** Under which name its endpoints are spoken to; a Service's is the one that it has in every cluster. */
+function hostnameOf(target: Target): string | null {
+  switch (target.kind) {
+    case 'fqdn':
+      return target.name;
+    case 'ip':
+      return null;
+    case 'service':
+      return `${target.name}.${target.namespace}.svc`;
   }
 }
 

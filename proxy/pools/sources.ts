@@ -30,17 +30,6 @@ export type ServiceSource = (
   changed: () => void,
 ) => AddressSource;
 
-/** What a process outside a cluster has for Services. */
-export const noServices: ServiceSource = ({ namespace, name }) => ({
-  state: {
-    addresses: [],
-    problem: `Service ${namespace}/${name} cannot be followed: serviceRef needs a cluster`,
-    settled: true,
-  },
-  drainsLeft: true,
-  stop: () => {},
-});
-
 export function fixedSource({ address, port }: Extract<Target, { kind: 'ip' }>): AddressSource {
   return {
     state: { addresses: [{ address, port }], problem: null, settled: true },

@@ -7,8 +7,8 @@ import { FAILURE_KINDS, failed } from '../../proxy/authentication/failure.ts';
 import { answerFor, REASONS } from '../../proxy/http/answers.ts';
 import { listenErrorInWords } from '../../proxy/listeners/words.ts';
 import { describeFailure, ERROR_CODES } from '../../proxy/pools/failures.ts';
+import { localServices } from '../../proxy/pools/local-services.ts';
 import { describeDnsError } from '../../proxy/pools/resolver.ts';
-import { noServices } from '../../proxy/pools/sources.ts';
 import { matches, readPage } from './markdown.ts';
 
 const page = readPage('docs/troubleshooting.md');
@@ -85,7 +85,8 @@ function nameWords(): string[] {
   const words = [...DNS_CODES, 'EOTHER'].flatMap((code) =>
     (['Any', 'IPv6'] as const).map((family) => describeDnsError({ code }, 'a.example', family, 2000)),
   );
-  const service = noServices({ kind: 'service', namespace: 'a', name: 'b' } as never, () => {});
+  const target = { kind: 'service', namespace: 'a', name: 'b', port: 80, portName: '', weight: 1 } as const;
+  const service = localServices(new Map())(target, () => {});
   return [...words, service.state.problem!];
 }
 

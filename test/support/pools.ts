@@ -35,6 +35,14 @@ export function fqdn(name: string, port: number, weight = 1): Target {
   return { kind: 'fqdn', name, port, weight };
 }
 
+export function service(
+  name: string,
+  port: number,
+  changes: Partial<Extract<Target, { kind: 'service' }>> = {},
+): Extract<Target, { kind: 'service' }> {
+  return { kind: 'service', namespace: 'default', name, port, portName: '', weight: 1, ...changes };
+}
+
 export function poolTls(changes: Partial<PoolTls> = {}): PoolTls {
   return {
     ca: 'WellKnown',
