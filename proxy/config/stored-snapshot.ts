@@ -133,12 +133,7 @@ export async function readStoredSnapshot(
   part: (suffix: string) => Promise<SecretData | null>,
 ): Promise<Snapshot> {
   const manifest = readManifest(index);
-  const snapshot = decode(await decompress(await readContent(index, manifest, part), manifest));
-  const hash = snapshotHash(snapshot);
-  if (hash !== manifest.hash) {
-    throw malformed(`found content with hash ${hash}, expected ${manifest.hash}`);
-  }
-  return snapshot;
+  return decode(await decompress(await readContent(index, manifest, part), manifest), manifest);
 }
 
 async function readContent(
@@ -180,29 +175,28 @@ async function decompress(content: Buffer, { bytes }: Manifest): Promise<string>
   return text.toString();
 }
 
-function decode(text: string): Snapshot {
-  const format = parse(text, 'the snapshot').format;
-  if (format !== SNAPSHOT_FORMAT) {
-    throw new StoredSnapshotError(
-      'OtherFormat',
-      `stored snapshot: found format ${inWords(format)}, expected ${SNAPSHOT_FORMAT}`,
-    );
+function decode(text: string, { hash }: Manifest): Snapshot {
+  let snapshot: Snapshot;
+  let found: string;
+  try {
+    snapshot = decodeSnapshot(text);
+    found = snapshotHash(snapshot);
+  } catch {
+    // Messages from in there may quote what they found.
+    const { format } = parse(text, 'the snapshot');
+    if (format !== SNAPSHOT_FORMAT) throw otherFormat('the snapshot', format, SNAPSHOT_FORMAT);
+    throw malformed('found a snapshot that cannot be decoded, expected what its own version wrote');
   }
-  return decodeSnapshot(text);
+  if (found !== hash) throw malformed(`found content with hash ${found}, expected ${hash}`);
+  return snapshot;
 }
 
 function readManifest(index: SecretData): Manifest {
   const content = index[MANIFEST];
   if (content === undefined) throw malformed(`found no key ${MANIFEST} in the index, expected a manifest`);
   const { format, hash, slot, parts, bytes } = parse(content.toString(), MANIFEST);
-  if (format !== STORED_FORMAT) {
-    throw new StoredSnapshotError(
-      'OtherFormat',
-      `stored snapshot: ${MANIFEST}: found format ${inWords(format)}, expected ${STORED_FORMAT}`,
-    );
-  }
-  if (!isHash(hash))
-    throw malformed(`${MANIFEST}: found ${inWords(hash)} as hash, expected a SHA-256 in hex`);
+  if (format !== STORED_FORMAT) throw otherFormat(MANIFEST, format, STORED_FORMAT);
+  if (!isHash(hash)) throw malformed(`${MANIFEST}: found ${inWords(hash)} as hash, expected 64 hex digits`);
   if (slot !== null && slot !== 'a' && slot !== 'b') {
     throw malformed(`${MANIFEST}: found ${inWords(slot)} as slot, expected a, b or null`);
   }
@@ -246,6 +240,11 @@ function inWords(value: unknown): string {
 
 function tooLarge(hash: string, found: string, expected: string): StoredSnapshotError {
   return new StoredSnapshotError('TooLarge', `snapshot ${hash}: found ${found}, expected ${expected}`);
+}
+
+function otherFormat(what: string, found: unknown, expected: number): StoredSnapshotError {
+  const words = `stored snapshot: ${what}: found format ${inWords(found)}, expected ${expected}`;
+  return new StoredSnapshotError('OtherFormat', words);
 }
 
 function malformed(message: string): StoredSnapshotError {
