@@ -39,9 +39,22 @@ const coreKinds = [
   ...['ResourceQuota', 'Secret', 'Service', 'ServiceAccount'],
 ];
 
+/**
+ * Groups of Kubernetes itself whose objects no gateway reads anywhere: what runs behind it, and who may do what. That
+ * they have no effect here surprises nobody.
+ */
+const clusterGroups = [
+  ...['apps', 'autoscaling', 'batch', 'policy', 'apiextensions.k8s.io', 'admissionregistration.k8s.io'],
+  ...['coordination.k8s.io', 'discovery.k8s.io', 'networking.k8s.io', 'rbac.authorization.k8s.io'],
+  ...['scheduling.k8s.io', 'storage.k8s.io'],
+];
+
 export type Classified =
   | { is: 'read'; kind: Kind }
   | { is: 'list' }
+  /** Left out without a word. */
+  | { is: 'unrelated' }
+  /** Left out, which may be a surprise. */
   | { is: 'skipped' }
   | { is: 'unknown'; field: 'apiVersion' | 'kind'; found: string; expected: string };
 
@@ -67,9 +80,9 @@ export function classify(version: string, kind: string): Classified {
     return { is: 'unknown', field: 'apiVersion', found: describeValue(version), expected };
   }
   if (isOurs) return unknownKind(kind, ownKinds);
-  if (version !== 'v1') return { is: 'skipped' };
+  if (version !== 'v1') return { is: clusterGroups.includes(writtenGroup) ? 'unrelated' : 'skipped' };
   if (kind === 'List') return { is: 'list' };
-  return coreKinds.includes(kind) ? { is: 'skipped' } : unknownKind(kind, coreKinds);
+  return coreKinds.includes(kind) ? { is: 'unrelated' } : unknownKind(kind, coreKinds);
 }
 
 function groupOf(version: string): string {

@@ -168,8 +168,12 @@ const complaints: [title: string, text: string, ...expected: string[]][] = [
   ],
   [
     'kinds that are left out',
-    'apiVersion: apps/v1\nkind: Deployment\n---\napiVersion: v1\nkind: Pod\n---\napiVersion: v1\nkind: Pod',
-    'f.yaml:1:1: warning: left out, since Sluice does not read objects of this kind from files: Deployment, Pod (2 times)',
+    'apiVersion: a.dev/v1\nkind: A\n---\napiVersion: b.dev/v1\nkind: B\n---\napiVersion: b.dev/v1\nkind: B',
+    'f.yaml:1:1: warning: left out, since Sluice does not read objects of this kind from files: A, B (2 times)',
+  ],
+  [
+    'kinds that belong to a cluster anyway: nothing',
+    'apiVersion: apps/v1\nkind: Deployment\n---\napiVersion: v1\nkind: Pod\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget',
   ],
   [
     'an escape sequence that does not exist',

@@ -27,8 +27,8 @@ interface Sink extends LoadResult {
 }
 
 /**
- * Reads the documents of a YAML text. Kinds that Sluice does not read are left out, with one warning that
- * lists them. It throws for no text whatsoever.
+ * Reads the documents of a YAML text. Kinds that Sluice does not read are left out, with one warning that lists them
+ * unless they belong to a cluster anyway, such as workloads. It throws for no text whatsoever.
  *
  * @param file The name of the file, for messages.
  */
@@ -72,6 +72,7 @@ function loadDocument(value: unknown, source: Source, sink: Sink): void {
   if (typeof kind !== 'string' || kind === '' || typeof apiVersion !== 'string' || apiVersion === '') return;
 
   const classified = classify(apiVersion, kind);
+  if (classified.is === 'unrelated') return;
   if (classified.is === 'skipped') {
     sink.skipped.push({ kind, source });
   } else if (classified.is === 'list') {
