@@ -24,7 +24,7 @@ export interface Layer {
 }
 
 export interface Image {
-  /** With registry and tag, such as `localhost/sluice:local`. */
+  /** With a tag, such as `localhost/busybox:local`; without a registry it is Docker Hub's, as for everybody. */
   readonly name: string;
   readonly layers: readonly Layer[];
   readonly entrypoint: readonly string[];
@@ -92,7 +92,7 @@ export function writeImage(image: Image, present: ReadonlySet<string> = new Set(
       {
         mediaType: 'application/vnd.oci.image.manifest.v1+json',
         ...manifest,
-        annotations: { 'io.containerd.image.name': image.name },
+        annotations: { 'io.containerd.image.name': withRegistry(image.name) },
       },
     ],
   };
@@ -109,6 +109,13 @@ export function writeImage(image: Image, present: ReadonlySet<string> = new Set(
   for (const blob of blobs) tar.add(blob);
   tar.close();
   return archive;
+}
+
+/** The name that containerd looks for when a pod names the image. */
+function withRegistry(name: string): string {
+  const [first = '', ...rest] = name.split('/');
+  if (rest.length > 0 && (/[.:]/.test(first) || first === 'localhost')) return name;
+  return `docker.io/${rest.length > 0 ? '' : 'library/'}${name}`;
 }
 
 /** A statically linked busybox under the names of all its applets. */

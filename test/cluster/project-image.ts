@@ -1,4 +1,7 @@
-/** The image of this checkout: one layer with Node.js and the packages that it runs with, one with the project. */
+/**
+ * The images of this checkout: one layer with Node.js and the packages that it runs with, below one with the project or
+ * one with the examples.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -6,11 +9,19 @@ import { type Layer, makeLayer, USER_ID, writeImage } from './image.ts';
 import { root } from './paths.ts';
 import type { TarEntry } from './tar.ts';
 
-export const PROJECT_IMAGE = 'localhost/sluice:local';
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+
+/** As the chart names it. */
+export const PROJECT_IMAGE = `sluice:${version}`;
+/** As the examples name it. */
+export const EXAMPLES_IMAGE = `sluice-examples:${version}`;
 
 /** Where the project is in the image. */
 const APP = 'app';
-const PROJECT = ['package.json', 'bin', 'cli', 'crds', 'operator', 'proxy'];
+const EXAMPLES = ['package.json', 'examples'];
+/** What the examples need besides the packages that the project runs with. */
+const EXAMPLES_PACKAGES = ['node_modules/ws'];
+const PROJECT = ['package.json', 'bin', 'cli', 'crds', 'kubernetes', 'operator', 'proxy'];
 /** Of the folders above, what only tests use. */
 const TESTS = /(?:\.(?:test|bench)\.ts$)|(?:^|\/)(?:testing|golden)(?:\/|$)/;
 
@@ -24,19 +35,41 @@ export interface ProjectImage {
  * Makes the image as the checkout is now.
  *
  * @param previous an image that the cluster has: its lower layer is not sent again when it is the same.
+ * @param name another one than {@link PROJECT_IMAGE}, for a new version that is the same but for its name.
  */
-export function projectImage(previous?: ProjectImage): ProjectImage {
+export function projectImage(previous?: ProjectImage, name = PROJECT_IMAGE): ProjectImage {
   const base = previous?.base ?? makeLayer('sluice-base', [...nodeEntries(), ...packageEntries()]);
   const app = makeLayer('sluice', projectEntries());
   const file = writeImage(
     {
-      name: PROJECT_IMAGE,
+      name,
       layers: [base, app],
       entrypoint: ['/usr/local/bin/node', `/${APP}/bin/sluice.mjs`],
       environment: { NODE_ENV: 'production' },
       workingFolder: `/${APP}`,
     },
     new Set(previous === undefined ? [] : [previous.base.digest]),
+  );
+  return { file, base };
+}
+
+/**
+ * Makes the image of the examples' backends.
+ *
+ * @param present an image that the cluster has.
+ */
+export function examplesImage(present: ProjectImage): ProjectImage {
+  const { base } = present;
+  const entries = [...EXAMPLES, ...EXAMPLES_PACKAGES].flatMap((path) => filesBelow(path, () => true));
+  const file = writeImage(
+    {
+      name: EXAMPLES_IMAGE,
+      layers: [base, makeLayer('sluice-examples', entries)],
+      entrypoint: ['/usr/local/bin/node'],
+      environment: { NODE_ENV: 'production' },
+      workingFolder: `/${APP}`,
+    },
+    new Set([base.digest]),
   );
   return { file, base };
 }
