@@ -319,16 +319,25 @@ function placeOf(path: string): Place {
   return { collection: `${root}/${plural}`, namespace, name, subresource };
 }
 
-/** Equality only. */
+/** Terms of the form `a=b` and `a!=b`, as in `type!=helm.sh/release.v1`. */
 function matches(
   object: KubernetesObject,
   labelSelector: string | null,
   fieldSelector: string | null,
 ): boolean {
-  const hasLabels = (labelSelector ?? '').split(',').every((term) => {
-    const [label = '', value] = term.split('=');
-    return label === '' || object.metadata.labels?.[label] === value;
+  const { name, namespace, labels } = object.metadata;
+  const fields: Record<string, unknown> = {
+    'metadata.name': name,
+    'metadata.namespace': namespace,
+    type: (object as { type?: unknown }).type,
+  };
+  return holds(labelSelector, (label) => labels?.[label]) && holds(fieldSelector, (field) => fields[field]);
+}
+
+function holds(selector: string | null, lookUp: (name: string) => unknown): boolean {
+  const terms = (selector ?? '').split(',').filter((term) => term !== '');
+  return terms.every((term) => {
+    const [name = '', value] = term.split(/!?=/);
+    return (lookUp(name) === value) !== term.includes('!=');
   });
-  const [field, value] = (fieldSelector ?? '').split('=');
-  return hasLabels && (field !== 'metadata.name' || object.metadata.name === value);
 }
