@@ -33,6 +33,7 @@ export class EndpointKeeper implements Endpoint {
   #state: EndpointState;
   #sinceMs: number;
   #changed = false;
+  #resting = false;
   #lastProbe: ProbeStatus | null = null;
   #lastFailure: { readonly at: string; readonly words: string } | null = null;
 
@@ -97,6 +98,14 @@ export class EndpointKeeper implements Endpoint {
     if (pool.probe === null) this.#health.probeRemoved();
     if (pool.ejection === null && this.ejected) this.#readmit();
     this.#setProber(false);
+    this.#setState();
+  }
+
+  /** It is there, and said by its target to take nothing new for now. */
+  setResting(resting: boolean): void {
+    if (resting === this.#resting) return;
+    this.#resting = resting;
+    if (resting) this.#fail('it is not ready');
     this.#setState();
   }
 
@@ -194,7 +203,7 @@ export class EndpointKeeper implements Endpoint {
   }
 
   #setState(): void {
-    const health = this.#health.state;
+    const health = this.#resting ? 'unhealthy' : this.#health.state;
     const state = health !== 'unhealthy' && this.ejected ? 'ejected' : health;
     if (state === this.#state) return;
     const before = this.#state;

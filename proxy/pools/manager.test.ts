@@ -14,6 +14,7 @@ import { localServices } from './local-services.ts';
 import { PoolManager, type PoolManagerOptions } from './manager.ts';
 import type { ProbeResult } from './probe.ts';
 import { type NameResolver, ResolveError } from './resolver.ts';
+import type { ServiceSource, SourceAddress } from './sources.ts';
 
 const POOL = 'default/chat';
 
@@ -191,6 +192,81 @@ test('an endpoint of a Service goes by the name of the Service', async () => {
   const [endpoint] = manager.status()[0]!.endpoints;
   assert.equal(endpoint!.id, '127.0.0.1:9443');
   assert.equal(endpoint!.hostname, 'chat.shop.svc');
+});
+
+describe('Services that are followed', () => {
+  /** A Service whose state the test sets. */
+  function followed() {
+    const state = {
+      addresses: [] as SourceAddress[],
+      resting: [] as SourceAddress[],
+      problem: null,
+      settled: true,
+    };
+    let tell = () => {};
+    const asked: string[] = [];
+    const services: ServiceSource = ({ name, portName }, changed) => {
+      asked.push(`${name}:${portName}`);
+      tell = changed;
+      return { state, drainsLeft: true, stop: () => {} };
+    };
+    const set = (addresses: readonly string[], resting: readonly string[] = []) => {
+      state.addresses = addresses.map((address) => ({ address, port: 80 }));
+      state.resting = resting.map((address) => ({ address, port: 80 }));
+      tell();
+    };
+    return { services, asked, set };
+  }
+
+  test('an endpoint that is not ready takes nothing new and keeps what it has, until it is gone', async () => {
+    const { services, set } = followed();
+    const { manager, addWorker, settle, states } = setup({ services });
+    const pools = [pool([service('chat', 80)])];
+    set(['10.0.0.1', '10.0.0.2'], ['10.0.0.3']);
+    await manager.apply(pools);
+    const { directory } = addWorker(pools);
+    const removed: unknown[] = [];
+    directory.onRemoved(({ id }, drain) => removed.push([id, drain]));
+    await settle();
+    assert.deepEqual(reach(directory), ['10.0.0.1:80', '10.0.0.2:80']);
+    assert.equal(states().length, 2, 'one that was never ready is not there yet');
+
+    set(['10.0.0.1'], ['10.0.0.2']);
+    await settle();
+    assert.deepEqual(reach(directory), ['10.0.0.1:80']);
+    assert.deepEqual(states(), ['healthy', 'unhealthy']);
+    assert.equal(manager.status()[0]!.endpoints[1]!.lastFailure?.words, 'it is not ready');
+    set(['10.0.0.1', '10.0.0.2']);
+    await settle();
+    assert.deepEqual(reach(directory), ['10.0.0.1:80', '10.0.0.2:80']);
+    assert.deepEqual(removed, []);
+
+    set(['10.0.0.1'], ['10.0.0.2']);
+    await settle();
+    set(['10.0.0.1']);
+    await settle();
+    assert.deepEqual(removed, [['10.0.0.2:80', pools[0]!.drain]]);
+    assert.deepEqual(states(), ['healthy']);
+  });
+
+  test('an endpoint that is not ready for one target may be in use for another', async () => {
+    const { services, set } = followed();
+    const { manager, states } = setup({ services });
+    const pools = [pool([service('chat', 80), ip('10.0.0.1', 80)])];
+    set(['10.0.0.1']);
+    await manager.apply(pools);
+    set([], ['10.0.0.1']);
+    assert.deepEqual(states(), ['healthy']);
+  });
+
+  test('a port that goes by another name now is looked up anew', async () => {
+    const { services, asked } = followed();
+    const { manager } = setup({ services });
+    await manager.apply([pool([service('chat', 80)])]);
+    await manager.apply([pool([service('chat', 80, { weight: 2 })])]);
+    await manager.apply([pool([service('chat', 80, { portName: 'web' })])]);
+    assert.deepEqual(asked, ['chat:', 'chat:web']);
+  });
 });
 
 describe('probes', () => {

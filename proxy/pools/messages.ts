@@ -4,7 +4,7 @@ import type { Outcome } from './endpoint.ts';
 /**
  * - `untested`: has a probe, but no result yet. Used only while nothing in the pool is healthy.
  * - `healthy`: passed its probe, or has none.
- * - `unhealthy`: failed its probe.
+ * - `unhealthy`: failed its probe, or its Service says that it is not ready.
  * - `ejected`: healthy for its probe, but failed too many requests in a row.
  */
 export type EndpointState = 'untested' | 'healthy' | 'unhealthy' | 'ejected';

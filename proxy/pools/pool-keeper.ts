@@ -36,14 +36,14 @@ export class PoolKeeper {
 
   /** Takes the pool's settings, the first time too. */
   configure(pool: Pool): void {
-    const sameDns = JSON.stringify(pool.dns) === JSON.stringify(this.#pool.dns);
+    const before = this.#pool;
     const old = this.#sources;
     this.#pool = pool;
     this.#sources = new Map();
     for (const target of pool.targets) {
       const key = targetName(target);
       if (this.#sources.has(key)) continue;
-      const kept = sameDns || target.kind !== 'fqdn' ? old.get(key) : undefined;
+      const kept = isFollowedAlike(target, pool, before) ? old.get(key) : undefined;
       if (kept !== undefined) old.delete(key);
       this.#sources.set(key, kept ?? this.#startSource(target));
     }
@@ -192,6 +192,7 @@ export class PoolKeeper {
         const endpoint = this.#endpoints.get(id);
         if (endpoint !== undefined) {
           if (endpoint.place(place)) changed = true;
+          endpoint.setResting(false);
           kept.set(id, endpoint);
           continue;
         }
@@ -204,6 +205,7 @@ export class PoolKeeper {
         changed = true;
       }
     }
+    this.#keepResting(kept);
     const drained: string[] = [];
     for (const [id, endpoint] of this.#endpoints) {
       if (kept.has(id)) continue;
@@ -219,6 +221,19 @@ export class PoolKeeper {
     this.#published = true;
     this.#publishedProblem = members.problem;
     this.#context.publishMembers(members);
+  }
+
+  /** An endpoint that rests stays. One that was never in use begins when it is ready. */
+  #keepResting(kept: Map<string, EndpointKeeper>): void {
+    for (const source of this.#sources.values()) {
+      for (const { address, port } of source.state.resting ?? []) {
+        const id = formatAddress(address, port);
+        const endpoint = this.#endpoints.get(id);
+        if (endpoint === undefined || kept.has(id)) continue;
+        endpoint.setResting(true);
+        kept.set(id, endpoint);
+      }
+    }
   }
 
   /** Why the pool has less than it should; the first reason is enough to begin with. */
@@ -242,6 +257,23 @@ export class PoolKeeper {
     }
     if (changes.length === 0) return null;
     return { pool: this.#pool.id, changes, problem: this.#problem() };
+  }
+}
+
+/** Whether a target that both have is to be looked up in the same way. */
+function isFollowedAlike(target: Target, pool: Pool, before: Pool): boolean {
+  switch (target.kind) {
+    case 'ip':
+      return true;
+    case 'fqdn':
+      return JSON.stringify(pool.dns) === JSON.stringify(before.dns);
+    case 'service':
+      return before.targets.some(
+        (other) =>
+          other.kind === 'service' &&
+          other.portName === target.portName &&
+          targetName(other) === targetName(target),
+      );
   }
 }
 

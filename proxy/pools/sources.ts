@@ -5,6 +5,8 @@ import { type NameResolver, ResolveError } from './resolver.ts';
 /** What is known of the addresses behind a target. */
 export interface SourceState {
   readonly addresses: readonly SourceAddress[];
+  /** Those that are there and take nothing new for now: what is open to them goes on. */
+  readonly resting?: readonly SourceAddress[];
   /** What went wrong last, in words; the addresses are then the last good ones. `null` when all is well. */
   readonly problem: string | null;
   /** Whether there was any answer yet, good or bad. */
