@@ -80,6 +80,7 @@ function hoist(schema: Schema, path: string, name: string, definitions: Map<stri
       additionalProperties: hoist(schema.additionalProperties, `${path}{}`, name, definitions),
     };
   }
+  if (schema['x-kubernetes-preserve-unknown-fields']) return { ...plain, additionalProperties: true };
   if (!schema.properties) return plain;
   const properties = Object.fromEntries(
     Object.entries(schema.properties).map(([key, child]) => [

@@ -65,7 +65,9 @@ export function compileSchema(schema: Schema): ValidateFunction {
 
 /** The same schema in the words of JSON Schema; fields that are not in it are errors. */
 function toJsonSchema(schema: Schema): Record<string, unknown> {
-  if (schema['x-kubernetes-preserve-unknown-fields'] && !schema.properties) return {};
+  if (schema['x-kubernetes-preserve-unknown-fields'] && !schema.properties) {
+    return schema.type ? { type: schema.type } : {};
+  }
   const {
     properties,
     additionalProperties,

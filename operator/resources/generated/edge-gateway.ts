@@ -805,7 +805,7 @@ export interface AccessLog {
  */
 export interface Infrastructure {
   /**
-   * Labels to add to every object. At most 32 entries.
+   * Labels to add to every object, pods included. At most 32 entries.
    */
   labels?: {
     /**
@@ -814,7 +814,7 @@ export interface Infrastructure {
     [k: string]: string;
   };
   /**
-   * Annotations to add to every object. At most 32 entries.
+   * Annotations to add to every object, pods included. At most 32 entries.
    */
   annotations?: {
     /**
@@ -838,17 +838,35 @@ export interface Infrastructure {
    * The PriorityClass of the pods. When unset, the cluster's default. A DNS subdomain (lower-case letters, digits, - and .) of 1 to 253 characters.
    */
   priorityClassName?: string;
+  /**
+   * The taints of nodes that the pods put up with, as in a pod. At most 16 entries.
+   *
+   * @maxItems 16
+   */
+  tolerations?: Toleration[];
+  /**
+   * Which nodes, or neighbours, the pods need or prefer: the affinity field of a pod, which is checked when the pods are made. An object.
+   */
+  affinity?: {
+    [k: string]: unknown;
+  };
+  /**
+   * Over what the pods are spread evenly. When unset, over nodes and zones as far as there are some with room. At most 8 entries.
+   *
+   * @maxItems 8
+   */
+  topologySpreadConstraints?: TopologySpreadConstraint[];
 }
 /**
  * The Service through which clients reach the pods.
  */
 export interface Service {
   /**
-   * The type of the Service. One of LoadBalancer, ClusterIP, NodePort. Default: LoadBalancer.
+   * The type of the Service; ClusterIP is for clients within the cluster. One of LoadBalancer, ClusterIP, NodePort. Default: LoadBalancer.
    */
   type?: 'LoadBalancer' | 'ClusterIP' | 'NodePort';
   /**
-   * Annotations of the Service only, as cloud load balancers need them. At most 32 entries.
+   * Annotations of the Service only, as cloud load balancers need them, for instance to have an internal address. At most 32 entries.
    */
   annotations?: {
     /**
@@ -864,13 +882,21 @@ export interface Service {
    * Whether a node passes traffic from outside only to its own pods (Local, keeps the client's address) or to all pods (Cluster, may hide it). One of Local, Cluster. Default: Local.
    */
   externalTrafficPolicy?: 'Local' | 'Cluster';
+  /**
+   * The addresses that the load balancer lets through. When unset or empty, every one. At most 64 entries.
+   *
+   * @maxItems 64
+   *
+   * Items: A block of addresses, such as 10.0.0.0/8 or 2001:db8::/32. A string of 1 to 64 characters.
+   */
+  loadBalancerSourceRanges?: string[];
 }
 /**
  * Compute resources of each pod.
  */
 export interface Resources {
   /**
-   * What is set aside for the pod, by resource name such as cpu and memory. At most 16 entries.
+   * What is set aside for the pod, by resource name such as cpu and memory. When one of these two is named neither here nor in limits, it is 250m or 256Mi. At most 16 entries.
    */
   requests?: {
     /**
@@ -908,6 +934,48 @@ export interface Autoscaling {
    * Which use of the requested CPU is aimed at, in percent, averaged over the pods. An integer from 1 to 100. Default: 70.
    */
   targetCPUUtilizationPercentage?: number;
+}
+/**
+ * A taint, or several, that the pods put up with.
+ */
+export interface Toleration {
+  /**
+   * The key of the taint. When unset, every one. A label name, with a prefix or without, of 1 to 317 characters.
+   */
+  key?: string;
+  /**
+   * Whether the value of the taint must be the same, or is of no concern. One of Equal, Exists. Default: Equal.
+   */
+  operator?: 'Equal' | 'Exists';
+  /**
+   * The value of the taint. A label value (letters, digits, -, _ and .) of up to 63 characters.
+   */
+  value?: string;
+  /**
+   * The effect of the taint. When unset, every one. One of NoSchedule, PreferNoSchedule, NoExecute.
+   */
+  effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+  /**
+   * How long a pod stays on a node that gets the taint, in seconds. When unset, for ever. An integer from 0 to 31536000.
+   */
+  tolerationSeconds?: number;
+}
+/**
+ * Something to spread the pods over.
+ */
+export interface TopologySpreadConstraint {
+  /**
+   * The node label by whose values the pods are spread, such as kubernetes.io/hostname. A label name, with a prefix or without, of 1 to 317 characters.
+   */
+  topologyKey: string;
+  /**
+   * By how many pods two places may differ. An integer from 1 to 1000. Default: 1.
+   */
+  maxSkew?: number;
+  /**
+   * Whether a pod that cannot be placed so is placed otherwise (ScheduleAnyway) or waits (DoNotSchedule). One of ScheduleAnyway, DoNotSchedule. Default: ScheduleAnyway.
+   */
+  whenUnsatisfiable?: 'ScheduleAnyway' | 'DoNotSchedule';
 }
 /**
  * What the operator found and did.

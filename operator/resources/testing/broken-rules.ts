@@ -340,6 +340,31 @@ export const brokenRules: Record<OwnKind, Case[]> = {
     ],
     [
       'spec.infrastructure',
+      { service: { type: 'NodePort', loadBalancerSourceRanges: ['10.0.0.0/8'] } },
+      'spec.infrastructure.service.loadBalancerSourceRanges: loadBalancerSourceRanges must be set only when type is LoadBalancer',
+    ],
+    [
+      'spec.infrastructure',
+      { service: { loadBalancerSourceRanges: ['10.0.0.0'] } },
+      `spec.infrastructure.service.loadBalancerSourceRanges[0]: found "10.0.0.0": ${cidrRule}`,
+    ],
+    [
+      'spec.infrastructure',
+      { tolerations: [{ effect: 'NoSchedule' }] },
+      'spec.infrastructure.tolerations[0].operator: found nothing: operator must be Exists when key is not set',
+    ],
+    [
+      'spec.infrastructure',
+      { tolerations: [{ key: 'a', operator: 'Exists', value: 'b' }] },
+      'spec.infrastructure.tolerations[0].value: found "b": value must not be set when operator is Exists',
+    ],
+    [
+      'spec.infrastructure',
+      { tolerations: [{ key: 'a', tolerationSeconds: 5 }] },
+      'spec.infrastructure.tolerations[0].tolerationSeconds: found 5: tolerationSeconds must be set only when effect is NoExecute',
+    ],
+    [
+      'spec.infrastructure',
       { autoscaling: { maxReplicas: 1 } },
       'spec.infrastructure.autoscaling.maxReplicas: found 1: maxReplicas must be at least minReplicas',
     ],
