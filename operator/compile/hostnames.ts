@@ -1,6 +1,7 @@
 /**
  * Host names as the Gateway API compares them: exact (`a.example.com`), a wildcard for every name below a
- * suffix (`*.example.com`, one label or more), or `*` for any. All are lower case already.
+ * suffix (`*.example.com`, one label or more), or `*` for any. The wildcard of an Ingress stands for one label
+ * and is written `?.example.com` here. All are lower case already.
  */
 
 /** The widest host name: any host, also none at all. */
@@ -19,7 +20,26 @@ export function intersectHostnames(left: string, right: string): string | null {
 /** Whether every host that `narrow` stands for is one that `wide` stands for. */
 export function covers(wide: string, narrow: string): boolean {
   if (wide === ANY_HOST || wide === narrow) return true;
+  if (isOneLabel(wide)) return !isWildcard(narrow) && parentOf(narrow) === wide.slice(1);
   return wide.startsWith('*.') && narrow.length > wide.length - 1 && narrow.endsWith(wide.slice(1));
+}
+
+/** The host name of an Ingress: nothing stands for any host, and a wildcard for one label. */
+export function ingressHostname(written: string | undefined): string {
+  if (written === undefined || written === '') return ANY_HOST;
+  return written.startsWith('*.') ? `?${written.slice(1)}` : written;
+}
+
+/** A host name as users write it. */
+export function describeHostname(hostname: string): string {
+  if (hostname === ANY_HOST) return 'every host';
+  return isOneLabel(hostname) ? `*${hostname.slice(1)}` : hostname;
+}
+
+/** What follows the first label, with the dot before it; empty when there is nothing more. */
+export function parentOf(hostname: string): string {
+  const dot = hostname.indexOf('.');
+  return dot === -1 ? '' : hostname.slice(dot);
 }
 
 /**
@@ -37,10 +57,16 @@ export function effectiveHostnames(route: readonly string[], listener: readonly 
   return [...found].sort(bySpecificity);
 }
 
-/** Sorts the most specific first: exact names, wildcards by falling length, any host; each alphabetically. */
+/**
+ * Sorts the most specific first: exact names, wildcards by falling length (of two for the same suffix the one for one
+ * label), any host; each alphabetically.
+ */
 export function bySpecificity(left: string, right: string): number {
   return (
-    rank(left) - rank(right) || (isWildcard(left) ? right.length - left.length : 0) || compare(left, right)
+    rank(left) - rank(right) ||
+    (isWildcard(left) ? right.length - left.length : 0) ||
+    Number(isOneLabel(right)) - Number(isOneLabel(left)) ||
+    compare(left, right)
   );
 }
 
@@ -56,5 +82,9 @@ function rank(hostname: string): number {
 }
 
 function isWildcard(hostname: string): boolean {
-  return hostname.startsWith('*.');
+  return hostname.startsWith('*.') || isOneLabel(hostname);
+}
+
+function isOneLabel(hostname: string): boolean {
+  return hostname.startsWith('?.');
 }

@@ -83,7 +83,7 @@ export interface Port {
 export interface Listener {
   readonly name: string;
   readonly protocol: 'HTTP' | 'HTTPS' | 'TCP' | 'TLS' | 'UDP';
-  /** Lower case, exact or `*.suffix`; empty is any. */
+  /** Lower case: exact, `*.suffix` or `?.suffix` (see {@link VirtualHost}); empty is any. */
   readonly hostnames: readonly string[];
   readonly tls: ListenerTls | null;
   /** What applies where no route matches: access control and authentication answer before the 404. */
@@ -104,7 +104,10 @@ export interface ListenerTls {
 }
 
 export interface VirtualHost {
-  /** Lower case: `a.example.com`, `*.example.com` or `*`. */
+  /**
+   * Lower case: `a.example.com`, `*.example.com` (one label or more in the place of the `*`), `?.example.com`
+   * (exactly one, as in an Ingress) or `*`.
+   */
   readonly hostname: string;
   /** In order of precedence (Gateway API HTTPRoute rules): the first that matches serves. */
   readonly routes: readonly RouteEntry[];

@@ -41,14 +41,39 @@ test('a wildcard covers one or more labels, never none', () => {
   }
 });
 
+test('the wildcard of an Ingress covers one label', () => {
+  const index = new HostnameIndex<string>();
+  index.add('?.foo.com', 'x');
+  const cases = [
+    ['bar.foo.com', true],
+    ['baz.bar.foo.com', false],
+    ['foo.com', false],
+    ['.foo.com', false],
+    ['barfoo.com', false],
+    ['', false],
+  ] as const;
+  for (const [host, expected] of cases) {
+    assert.equal(index.find(host) !== null, expected, host);
+    assert.equal(index.findAll(host).length > 0, expected, host);
+  }
+});
+
 test('the most specific hostname wins, whatever the order of adding', () => {
   const index = new HostnameIndex<string>();
-  for (const hostname of ['*', '*.com', '*.example.com', 'www.example.com', '*.www.example.com']) {
+  for (const hostname of [
+    '*',
+    '*.com',
+    '*.example.com',
+    '?.example.com',
+    'www.example.com',
+    '*.www.example.com',
+  ]) {
     index.add(hostname, hostname);
   }
   const cases = [
-    ['www.example.com', 'www.example.com', ['*.example.com', '*.com', '*']],
-    ['a.example.com', '*.example.com', ['*.com', '*']],
+    ['www.example.com', 'www.example.com', ['?.example.com', '*.example.com', '*.com', '*']],
+    ['a.example.com', '?.example.com', ['*.example.com', '*.com', '*']],
+    ['a.b.example.com', '*.example.com', ['*.com', '*']],
     ['a.www.example.com', '*.www.example.com', ['*.example.com', '*.com', '*']],
     ['example.com', '*.com', ['*']],
     ['com', '*', []],

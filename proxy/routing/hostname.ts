@@ -1,7 +1,8 @@
 /**
  * Hostnames of listeners and routes as the Gateway API matches them: an exact name, then the wildcard with the
  * longest suffix, then any. A wildcard stands for one or more whole labels: `*.example.com` matches
- * `a.example.com` and `a.b.example.com`, not `example.com`.
+ * `a.example.com` and `a.b.example.com`, not `example.com`. That of an Ingress stands for exactly one, is written
+ * `?.example.com`, and comes before the other of the same suffix.
  */
 
 /** Lower case, without port, trailing dot or the brackets of an IPv6 address; the same string when it is so already. */
@@ -28,16 +29,18 @@ export function normaliseHost(host: string): string {
   return bare;
 }
 
-/** Values by hostname. Looking one up costs one map access, and one more per label where there are wildcards. */
+/** Values by hostname. Looking one up costs one map access, and a few more per label where there are wildcards. */
 export class HostnameIndex<T> {
   readonly #exact = new Map<string, T>();
-  /** By suffix with its leading dot. */
+  /** By suffix with its leading dot, as the next. */
+  readonly #oneLabel = new Map<string, T>();
   readonly #wildcard = new Map<string, T>();
   #any: T | null = null;
 
-  /** The first value of a hostname stays. @param hostname exact, `*.suffix`, or `*` or empty for any */
+  /** The first value of a hostname stays. @param hostname exact, `?.suffix`, `*.suffix`, or `*` or empty for any */
   add(hostname: string, value: T): void {
     if (hostname === '*' || hostname === '') this.#any ??= value;
+    else if (hostname.startsWith('?.')) addFirst(this.#oneLabel, hostname.slice(1), value);
     else if (hostname.startsWith('*.')) addFirst(this.#wildcard, hostname.slice(1), value);
     else addFirst(this.#exact, hostname, value);
   }
@@ -46,6 +49,8 @@ export class HostnameIndex<T> {
   find(host: string): T | null {
     const exact = this.#exact.get(host);
     if (exact !== undefined) return exact;
+    const ofOneLabel = this.#findOneLabel(host);
+    if (ofOneLabel !== undefined) return ofOneLabel;
     if (this.#wildcard.size > 0) {
       // From the second character on: a wildcard stands for at least one character of a label.
       for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
@@ -61,6 +66,8 @@ export class HostnameIndex<T> {
     const found: T[] = [];
     const exact = this.#exact.get(host);
     if (exact !== undefined) found.push(exact);
+    const ofOneLabel = this.#findOneLabel(host);
+    if (ofOneLabel !== undefined) found.push(ofOneLabel);
     if (this.#wildcard.size > 0) {
       for (let dot = host.indexOf('.', 1); dot !== -1; dot = host.indexOf('.', dot + 1)) {
         const value = this.#wildcard.get(host.slice(dot));
@@ -69,6 +76,12 @@ export class HostnameIndex<T> {
     }
     if (this.#any !== null) found.push(this.#any);
     return found;
+  }
+
+  #findOneLabel(host: string): T | undefined {
+    if (this.#oneLabel.size === 0) return undefined;
+    const dot = host.indexOf('.');
+    return dot > 0 ? this.#oneLabel.get(host.slice(dot)) : undefined;
   }
 }
 
