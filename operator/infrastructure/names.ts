@@ -15,6 +15,9 @@ export interface GatewayName {
 /** Owns the fields that the operator applies. */
 export const FIELD_MANAGER = 'sluice-operator';
 
+/** Who answers for classes of gateways and Ingresses, and for the conditions of what is attached to them. */
+export const CONTROLLER_NAME = 'sluice.dev/gateway-controller';
+
 /** Selects every object that the operator made. */
 export const MANAGED_BY = `app.kubernetes.io/managed-by=${FIELD_MANAGER}`;
 
