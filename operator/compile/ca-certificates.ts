@@ -1,6 +1,6 @@
 import type { FieldPath } from '../resources/index.ts';
 import { withDefaults } from '../resources/index.ts';
-import type { GatewayResource, Objects, PoolResource } from './objects.ts';
+import type { ConfigMapResource, GatewayResource, Objects, PoolResource, SecretResource } from './objects.ts';
 import { certificatesPem, readCertificates } from './pem.ts';
 import type { Report } from './report.ts';
 import { dataOf, keysOf } from './secrets.ts';
@@ -43,12 +43,31 @@ export function compileCaCertificates(
       invalid(`${kind} ${id} with ${keysOf(object).join(', ') || 'no keys'}`);
       continue;
     }
-    const read = readCertificates(text.toString('latin1'));
+    const read = readBlocks(object, key, text);
     if ('problem' in read) {
       invalid(`${read.problem} in the key ${key}`);
       continue;
     }
-    for (const certificate of read.certificates) blocks.add(certificatesPem([certificate]));
+    for (const block of read.blocks) blocks.add(block);
   }
   return blocks.size === 0 ? null : [...blocks].join('');
+}
+
+type Blocks = { readonly blocks: readonly string[] } | { readonly problem: string };
+
+/** By key, for each object that was read before: bundles may hold hundreds of certificates. */
+const known = new WeakMap<object, Map<string, Blocks>>();
+
+function readBlocks({ body }: SecretResource | ConfigMapResource, key: string, text: Buffer): Blocks {
+  const ofObject = known.get(body) ?? new Map<string, Blocks>();
+  known.set(body, ofObject);
+  const found = ofObject.get(key);
+  if (found !== undefined) return found;
+  const read = readCertificates(text.toString('latin1'));
+  const blocks: Blocks =
+    'problem' in read
+      ? read
+      : { blocks: read.certificates.map((certificate) => certificatesPem([certificate])) };
+  ofObject.set(key, blocks);
+  return blocks;
 }

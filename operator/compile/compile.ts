@@ -1,6 +1,8 @@
 import type { Snapshot } from '../../proxy/config/snapshot.ts';
 import type { Diagnostic, Resource } from '../resources/index.ts';
 import { compileCertificates } from './certificates.ts';
+import type { Environment } from './environment.ts';
+import type { CompileFacts } from './facts.ts';
 import { compileGateway } from './gateway.ts';
 import { indexObjects } from './objects.ts';
 import { compilePools } from './pools.ts';
@@ -14,6 +16,8 @@ export interface CompileInput {
   readonly resources: readonly Resource[];
   /** Milliseconds since the epoch. Only what is said about the validity of certificates depends on it. */
   readonly now: number;
+  /** `Standalone`, unless given. */
+  readonly environment?: Environment;
 }
 
 export interface CompileResult {
@@ -23,6 +27,7 @@ export interface CompileResult {
   readonly diagnostics: readonly Diagnostic[];
   /** The objects that are of no use at all, as `Kind/namespace/name`, sorted. */
   readonly rejected: ReadonlySet<string>;
+  readonly facts: CompileFacts;
 }
 
 /**
@@ -30,20 +35,20 @@ export interface CompileResult {
  * byte-identical results. It never throws for what a user wrote: a bad object, or the bad part of one, is
  * left out and reported.
  */
-export function compile({ resources, now }: CompileInput): CompileResult {
+export function compile({ resources, now, environment = 'Standalone' }: CompileInput): CompileResult {
   const report = new Report();
 
   // Everything later sees valid objects only, in a fixed order.
   const objects = indexObjects(resources, report);
 
   // What is referred to comes before what refers to it.
-  const certificates = compileCertificates(objects, now, report);
-  const pools = compilePools(objects, certificates, report);
-  const ruleLists = compileRuleLists(objects, report);
+  const certificates = compileCertificates(objects, now, environment, report);
+  const pools = compilePools({ environment, objects, certificates, report });
+  const ruleLists = compileRuleLists(objects, new Map(), report);
 
-  // Gateways of one process share its ports; the order of their names decides who comes first.
-  const ports = new PortClaims(report);
-  const snapshots = [...objects.gateways.values()].map((gateway) =>
+  // Where gateways share the ports of one process, the order of their names decides who comes first.
+  const ports = new PortClaims(environment, report);
+  const gateways = [...objects.gateways.values()].map((gateway) =>
     compileGateway({
       gateway,
       claimed: ports.claim(gateway),
@@ -55,6 +60,15 @@ export function compile({ resources, now }: CompileInput): CompileResult {
     }),
   );
 
-  for (const snapshot of snapshots) validateContent(snapshot);
-  return { snapshots, diagnostics: report.diagnostics(), rejected: report.rejectedKeys() };
+  for (const { snapshot } of gateways) validateContent(snapshot);
+  return {
+    snapshots: gateways.map(({ snapshot }) => snapshot),
+    diagnostics: report.diagnostics(),
+    rejected: report.rejectedKeys(),
+    facts: {
+      attachedRoutes: new Map(gateways.map(({ id, attachedRoutes }) => [id, attachedRoutes])),
+      ruleLists: ruleLists.attached,
+      ingresses: new Map(),
+    },
+  };
 }

@@ -80,6 +80,7 @@ function compileRoute(route: WrittenRoute, index: number, context: GatewayContex
       matches,
       action,
       sections: [route.name],
+      ingress: null,
     },
     index,
     authentication,

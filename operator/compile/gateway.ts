@@ -36,8 +36,15 @@ export interface GatewayInput {
   readonly report: Report;
 }
 
-/** The snapshot of one gateway: its listeners and routes, and of everything else what these refer to. */
-export function compileGateway(input: GatewayInput): Snapshot {
+export interface CompiledGateway {
+  readonly id: string;
+  /** Its listeners and routes, and of everything else what these refer to. */
+  readonly snapshot: Snapshot;
+  /** The number of routes of each listener, by name. */
+  readonly attachedRoutes: ReadonlyMap<string, number>;
+}
+
+export function compileGateway(input: GatewayInput): CompiledGateway {
   const { gateway, claimed, objects, certificates, pools, ruleLists, report } = input;
   const id = objectId(gateway);
   const { spec } = gateway.body;
@@ -89,7 +96,13 @@ export function compileGateway(input: GatewayInput): Snapshot {
     authentications: usedAuthentications(authentication, rules, routes),
     ruleLists: usedRuleLists(rules, ruleLists),
   };
-  return { ...content, hash: snapshotHash(content) };
+  return {
+    id,
+    snapshot: { ...content, hash: snapshotHash(content) },
+    attachedRoutes: new Map(
+      listeners.map((listener) => [listener.listener.name, byListener.get(listener)?.length ?? 0]),
+    ),
+  };
 }
 
 function groupByPort(compiled: readonly { usable: UsableListener; listener: Listener }[]): Port[] {

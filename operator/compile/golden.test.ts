@@ -8,7 +8,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { formatDiagnostic } from '../resources/index.ts';
 import { compile } from './compile.ts';
-import { CASES, GOLDEN_NOW, goldenFiles, goldenNames, loadFiles } from './testing/golden-cases.ts';
+import {
+  CASES,
+  GOLDEN_NOW,
+  goldenEnvironment,
+  goldenFiles,
+  goldenNames,
+  loadFiles,
+} from './testing/golden-cases.ts';
 import { printGolden } from './testing/print-golden.ts';
 
 const UPDATE = process.argv.includes('--update') || process.env.UPDATE_GOLDEN === '1';
@@ -19,9 +26,11 @@ const names = goldenNames();
 
 for (const name of names) {
   test(name, () => {
-    const { resources, diagnostics } = loadFiles(goldenFiles(name));
+    const files = goldenFiles(name);
+    const { resources, diagnostics } = loadFiles(files);
     assert.deepEqual(diagnostics, [], 'golden cases are about what comes after loading');
-    const result = compile({ resources, now: GOLDEN_NOW });
+    const environment = goldenEnvironment(files[0]?.text ?? '');
+    const result = compile({ resources, now: GOLDEN_NOW, environment });
     check(`${name}.out.yaml`, printGolden(result.snapshots, name === FULL));
     check(`${name}.diagnostics.txt`, result.diagnostics.map(describe).join(''));
   });

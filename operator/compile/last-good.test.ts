@@ -49,3 +49,46 @@ test('only rejected objects are replaced, and only by versions of the same objec
   assert.deepEqual(withLastGood(previous, [gateway, secret], new Set()).resources, [gateway, secret]);
   assert.deepEqual(withLastGood(previous, [], rejected).resources, []);
 });
+
+const POOL = `
+apiVersion: sluice.dev/v1alpha1
+kind: BackendPool
+metadata: {name: chat}
+spec:
+  protocol: HTTPS
+  targets: [{ip: 127.0.0.1, port: 1}]
+  tls: {caCertificateRefs: [{kind: ConfigMap, name: authorities, key: ca.crt}]}
+`;
+
+test('a version whose references are gone is not said to hold, and holds again once they are back', () => {
+  const authorities = goldenFiles('pool-tls').find(({ name }) => name === 'authorities.yaml');
+  assert.ok(authorities);
+  const pool = { name: 'pool.yaml', text: POOL };
+  const broken = { name: 'pool.yaml', text: POOL.replace('port: 1', 'port: one') };
+  const at = { now: GOLDEN_NOW };
+  const good = compileWithLastGood(NOTHING_GOOD, { ...at, resources: resourcesOf(pool, authorities) });
+  assert.deepEqual([...good.rejected], []);
+
+  const gone = compileWithLastGood(good.good, { ...at, resources: resourcesOf(broken) });
+  assert.deepEqual([...gone.rejected], ['BackendPool/default/chat']);
+  assert.deepEqual([...gone.kept], []);
+  const said = gone.diagnostics.filter(({ object }) => object === 'BackendPool default/chat');
+  assert.deepEqual(
+    said.map(({ code }) => code),
+    ['WrongType'],
+  );
+
+  const back = compileWithLastGood(gone.good, { ...at, resources: resourcesOf(broken, authorities) });
+  assert.deepEqual([...back.kept], ['BackendPool/default/chat']);
+  assert.ok(back.diagnostics.some(({ code }) => code === 'KeptLastGood'));
+});
+
+test('what was read before does not hide that time goes on', () => {
+  const resources = resourcesOf(certificate);
+  const year = 366 * 86_400_000;
+  const codesAt = (now: number) =>
+    compileWithLastGood(NOTHING_GOOD, { resources, now }).diagnostics.map(({ code }) => code);
+  assert.deepEqual(codesAt(GOLDEN_NOW), []);
+  assert.deepEqual(codesAt(GOLDEN_NOW + 2 * year), ['CertificateExpired']);
+  assert.deepEqual(codesAt(GOLDEN_NOW - 2 * year), ['CertificateNotYetValid']);
+});

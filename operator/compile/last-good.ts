@@ -39,6 +39,8 @@ export function withLastGood(
 }
 
 export interface KeptResult extends CompileResult {
+  /** Those of the rejected objects whose last good version is in effect, as `Kind/namespace/name`. */
+  readonly kept: ReadonlySet<string>;
   /** To be passed in the next time. */
   readonly good: LastGood;
 }
@@ -50,21 +52,27 @@ export interface KeptResult extends CompileResult {
 export function compileWithLastGood(previous: LastGood, input: CompileInput): KeptResult {
   const first = compile(input);
   const { resources, kept } = withLastGood(previous, input.resources, first.rejected);
-  if (kept.size === 0) return { ...first, good: goodOf(input.resources, first.rejected) };
+  if (kept.size === 0) return { ...first, kept, good: goodOf(previous, input.resources, first.rejected) };
   const second = compile({ ...input, resources });
+  // What an object refers to may be gone by now, so that its earlier version is of no use either.
+  const holding = new Set([...kept].filter((key) => !second.rejected.has(key)));
   return {
     snapshots: second.snapshots,
-    diagnostics: mergeDiagnostics(input.resources, kept, first.diagnostics, second.diagnostics),
+    diagnostics: mergeDiagnostics(input.resources, kept, holding, first.diagnostics, second.diagnostics),
     rejected: first.rejected,
-    good: goodOf(resources, second.rejected),
+    facts: second.facts,
+    kept: holding,
+    good: goodOf(previous, resources, second.rejected),
   };
 }
 
-function goodOf(resources: readonly Resource[], rejected: ReadonlySet<string>): LastGood {
+/** An object that is rejected keeps the version that was good before, which may be so again. */
+function goodOf(previous: LastGood, resources: readonly Resource[], rejected: ReadonlySet<string>): LastGood {
   const good = new Map<string, Resource>();
   for (const resource of resources) {
     const key = resourceKey(resource);
-    if (!rejected.has(key) && !good.has(key)) good.set(key, resource);
+    const version = rejected.has(key) ? previous.get(key) : resource;
+    if (version !== undefined && !good.has(key)) good.set(key, version);
   }
   return good;
 }
@@ -73,6 +81,7 @@ function goodOf(resources: readonly Resource[], rejected: ReadonlySet<string>): 
 function mergeDiagnostics(
   resources: readonly Resource[],
   kept: ReadonlySet<string>,
+  holding: ReadonlySet<string>,
   first: readonly Diagnostic[],
   second: readonly Diagnostic[],
 ): Diagnostic[] {
@@ -80,7 +89,8 @@ function mergeDiagnostics(
   for (const resource of resources) {
     if (kept.has(resourceKey(resource))) replaced.set(objectName(resource), resource);
   }
-  const notes = [...replaced.values()].map((resource) =>
+  const held = [...replaced.values()].filter((resource) => holding.has(resourceKey(resource)));
+  const notes = held.map((resource) =>
     diagnose(resource, [], {
       severity: 'warning',
       code: 'KeptLastGood',

@@ -6,6 +6,7 @@ import { covers } from './hostnames.ts';
 import type { GatewayResource, Objects } from './objects.ts';
 import { describeUnusable } from './pools.ts';
 import type { ClaimedListener, WrittenListener } from './ports.ts';
+import { expectedReference, isReferencePermitted } from './references.ts';
 import type { Report } from './report.ts';
 
 /** A listener that can be served, without its routes. */
@@ -49,11 +50,12 @@ function compileTls(
     const at = [...path, 'certificateRefs', place];
     const { namespace = gateway.namespace, name } = ref;
     const id = `${namespace}/${name}`;
-    if (namespace !== gateway.namespace) {
+    const secret = { group: '', kind: 'Secret', namespace, name };
+    if (!isReferencePermitted(gateway, secret, objects)) {
       report.error(gateway, [...at, 'namespace'], 'RefNotPermitted', {
         message: 'this reference is left out',
         found: `the namespace ${namespace}`,
-        expected: `${gateway.namespace}, the namespace of the gateway, as no ReferenceGrant allows another`,
+        expected: expectedReference(gateway, secret),
       });
       continue;
     }

@@ -1,4 +1,4 @@
-import type { Resource } from '../resources/index.ts';
+import type { Diagnostic, Resource } from '../resources/index.ts';
 import { validateResource } from '../resources/index.ts';
 import { compare } from './hostnames.ts';
 import type { Report } from './report.ts';
@@ -59,7 +59,7 @@ export function indexObjects(resources: readonly Resource[], report: Report): Ob
       continue;
     }
     seen.set(key, resource);
-    const problems = validateResource(resource);
+    const problems = problemsOf(resource);
     if (problems.length > 0) {
       report.add(problems);
       report.rejected(resource);
@@ -81,6 +81,18 @@ export function indexObjects(resources: readonly Resource[], report: Report): Ob
     describeMissing: (kind, id) =>
       invalid.has(`${kind}/${id}`) ? `${kind} ${id}, which is invalid itself` : `no ${kind} ${id}`,
   };
+}
+
+/** Resources are replaced, never changed, so each is checked once, though all are compiled with each change. */
+const checked = new WeakMap<Resource, readonly Diagnostic[]>();
+
+function problemsOf(resource: Resource): readonly Diagnostic[] {
+  let problems = checked.get(resource);
+  if (problems === undefined) {
+    problems = validateResource(resource);
+    checked.set(resource, problems);
+  }
+  return problems;
 }
 
 /** `namespace/name`; the name alone where there is no namespace. */

@@ -1,30 +1,38 @@
 import type { HashKey, Pool, PoolTls, Probe, Target } from '../../proxy/config/snapshot.ts';
-import { withDefaults } from '../resources/index.ts';
+import { type FieldPath, withDefaults } from '../resources/index.ts';
 import { compileCaCertificates } from './ca-certificates.ts';
 import type { Certificates } from './certificates.ts';
+import type { Environment } from './environment.ts';
 import { type Objects, objectId, type PoolResource } from './objects.ts';
+import { expectedReference, isReferencePermitted } from './references.ts';
 import type { Report } from './report.ts';
+import { findServicePort } from './services.ts';
 import { compileDrain, milliseconds } from './settings.ts';
 
 type Spec = PoolResource['body']['spec'];
+type WrittenTarget = Spec['targets'][number];
 
 /** Pools by id; one that cannot be used has `null`, and its reason is reported with it. */
 export type Pools = ReadonlyMap<string, Pool | null>;
 
 const SERVED_PROTOCOLS = ['HTTP', 'HTTPS'];
 
-export function compilePools(objects: Objects, certificates: Certificates, report: Report): Pools {
+/** What pools are compiled with. */
+interface PoolContext {
+  readonly environment: Environment;
+  readonly objects: Objects;
+  readonly certificates: Certificates;
+  readonly report: Report;
+}
+
+export function compilePools(context: PoolContext): Pools {
   const pools = new Map<string, Pool | null>();
-  for (const [id, pool] of objects.pools) pools.set(id, compilePool(pool, objects, certificates, report));
+  for (const [id, pool] of context.objects.pools) pools.set(id, compilePool(pool, context));
   return pools;
 }
 
-function compilePool(
-  resource: PoolResource,
-  objects: Objects,
-  certificates: Certificates,
-  report: Report,
-): Pool | null {
+function compilePool(resource: PoolResource, context: PoolContext): Pool | null {
+  const { objects, certificates, report } = context;
   const { spec } = resource.body;
   const { protocol } = withDefaults('BackendPool.spec', spec);
   if (!SERVED_PROTOCOLS.includes(protocol)) {
@@ -45,7 +53,7 @@ function compilePool(
   return {
     id: objectId(resource),
     protocol,
-    targets: compileTargets(resource, report),
+    targets: compileTargets(resource, context),
     hostHeader: compileHostHeader(spec),
     tls,
     probe: compileProbe(resource, protocol, report),
@@ -71,28 +79,18 @@ function compilePool(
 }
 
 /** In the order written, which is the order in which round robin begins. */
-function compileTargets(resource: PoolResource, report: Report): Target[] {
+function compileTargets(resource: PoolResource, context: PoolContext): Target[] {
   const targets = new Map<string, Target>();
   for (const [index, written] of resource.body.spec.targets.entries()) {
     const path = ['spec', 'targets', index];
-    const { fqdn, ip, port = 0, weight } = withDefaults('BackendPool.spec.targets[]', written);
-    if (fqdn === undefined && ip === undefined) {
-      report.warning(resource, [...path, 'serviceRef'], 'NotServedServiceRef', {
-        message: 'this target is left out, since a Service is only known inside a cluster',
-        found: 'serviceRef',
-        expected: 'fqdn or ip',
-      });
-      continue;
-    }
-    const target: Target =
-      fqdn === undefined
-        ? { kind: 'ip', address: ip ?? '', port, weight }
-        : { kind: 'fqdn', name: fqdn, port, weight };
-    const key = `${fqdn ?? ip} ${port}`;
+    const target = compileTarget(resource, written, path, context);
+    if (target === null) continue;
+    const name = describeTarget(target);
+    const key = `${name} ${target.port}`;
     if (targets.has(key)) {
-      report.warning(resource, path, 'DuplicateTarget', {
+      context.report.warning(resource, path, 'DuplicateTarget', {
         message: 'this target is left out',
-        found: `port ${port} of ${fqdn ?? ip} a second time`,
+        found: `port ${target.port} of ${name} a second time`,
         expected: 'each target once, with a weight',
       });
       continue;
@@ -100,6 +98,47 @@ function compileTargets(resource: PoolResource, report: Report): Target[] {
     targets.set(key, target);
   }
   return [...targets.values()];
+}
+
+function compileTarget(
+  resource: PoolResource,
+  written: WrittenTarget,
+  path: FieldPath,
+  context: PoolContext,
+): Target | null {
+  const { fqdn, ip, serviceRef, port = 0, weight } = withDefaults('BackendPool.spec.targets[]', written);
+  if (fqdn !== undefined) return { kind: 'fqdn', name: fqdn, port, weight };
+  if (serviceRef === undefined) return { kind: 'ip', address: ip ?? '', port, weight };
+  const { objects, environment, report } = context;
+  const { namespace = resource.namespace, name } = serviceRef;
+  const at = [...path, 'serviceRef'];
+  const message = 'this target is left out';
+  const service = { group: '', kind: 'Service', namespace, name };
+  if (!isReferencePermitted(resource, service, objects)) {
+    report.error(resource, [...at, 'namespace'], 'RefNotPermitted', {
+      message,
+      found: `the namespace ${namespace}`,
+      expected: expectedReference(resource, service),
+    });
+    return null;
+  }
+  const found = findServicePort({ namespace, name, port: serviceRef.port }, environment, objects);
+  if ('code' in found) {
+    report.error(resource, at, found.code, { message, found: found.found, expected: found.expected });
+    return null;
+  }
+  return { kind: 'service', namespace, name, ...found, weight };
+}
+
+function describeTarget(target: Target): string {
+  switch (target.kind) {
+    case 'fqdn':
+      return target.name;
+    case 'ip':
+      return target.address;
+    case 'service':
+      return `Service ${target.namespace}/${target.name}`;
+  }
 }
 
 function compileHostHeader(spec: Spec): Pool['hostHeader'] {

@@ -1,4 +1,5 @@
 import type { Port } from '../../proxy/config/snapshot.ts';
+import type { Environment } from './environment.ts';
 import { ANY_HOST } from './hostnames.ts';
 import { type GatewayResource, objectId } from './objects.ts';
 import type { Report } from './report.ts';
@@ -19,21 +20,27 @@ interface Claim {
 }
 
 const SERVED_PROTOCOLS = ['HTTP', 'HTTPS'];
+/** What a pod listens on itself: the admin endpoints, and what Kubernetes and the operator ask. */
+const PORTS_OF_PODS: readonly number[] = [9901, 9902];
 
 /**
- * Gives out the ports of one process. Gateways are served by name and listeners in the order written; a
- * listener that comes too late for its port is left out and reported.
+ * Gives out ports: those of one process that all gateways share, or in a cluster those of each gateway's own
+ * pods. Gateways are served by name and listeners in the order written; a listener that comes too late for
+ * its port is left out and reported.
  */
 export class PortClaims {
-  readonly #claims = new Map<number, Claim>();
+  readonly #environment: Environment;
   readonly #report: Report;
+  #claims = new Map<number, Claim>();
 
-  constructor(report: Report) {
+  constructor(environment: Environment, report: Report) {
+    this.#environment = environment;
     this.#report = report;
   }
 
   /** The listeners of the gateway that have their port. */
   claim(gateway: GatewayResource): ClaimedListener[] {
+    if (this.#environment === 'Cluster') this.#claims = new Map();
     const claimed: ClaimedListener[] = [];
     for (const [index, listener] of gateway.body.spec.listeners.entries()) {
       if (this.#isServed(gateway, listener, index) && this.#claimOne(gateway, listener, index)) {
@@ -58,6 +65,14 @@ export class PortClaims {
     const transport = transportOf(listener);
     const claim = this.#claims.get(port) ?? { gateway: objectId(gateway), transport, owners: new Map() };
     const path = ['spec', 'listeners', index];
+    if (this.#environment === 'Cluster' && PORTS_OF_PODS.includes(port)) {
+      this.#report.error(gateway, [...path, 'port'], 'PortUnavailable', {
+        message: 'this listener is left out',
+        found: `port ${port}, which each pod of the gateway uses itself`,
+        expected: `a port other than ${PORTS_OF_PODS.join(' and ')}`,
+      });
+      return false;
+    }
     if (claim.gateway !== objectId(gateway)) {
       this.#report.error(gateway, [...path, 'port'], 'PortUnavailable', {
         message: 'this listener is left out',

@@ -7,7 +7,14 @@ import type { Snapshot } from '../../proxy/config/snapshot.ts';
 import { buildRoutingTable } from '../../proxy/routing/table.ts';
 import { loadResources, type Resource } from '../resources/index.ts';
 import { compile } from './compile.ts';
-import { GOLDEN_NOW, goldenFiles, goldenNames, loadFiles } from './testing/golden-cases.ts';
+import type { Environment } from './environment.ts';
+import {
+  GOLDEN_NOW,
+  goldenEnvironment,
+  goldenFiles,
+  goldenNames,
+  loadFiles,
+} from './testing/golden-cases.ts';
 import { mutate, mutation } from './testing/mutate.ts';
 import { validateSnapshot } from './validate-snapshot.ts';
 
@@ -20,17 +27,21 @@ const textOf = (name: string) =>
   goldenFiles(name)
     .map(({ text }) => text)
     .join('---\n');
-const compileText = (text: string) =>
-  compile({ resources: loadResources(text, 'x.yaml').resources, now: GOLDEN_NOW });
-const encoded = (text: string) => compileText(text).snapshots.map(encodeSnapshot);
+const environmentOf = (name: string) => goldenEnvironment(textOf(name));
+const anyEnvironment = fc.constantFrom<Environment>('Standalone', 'Cluster');
+const compileText = (text: string, environment: Environment) =>
+  compile({ resources: loadResources(text, 'x.yaml').resources, now: GOLDEN_NOW, environment });
+const encoded = (text: string, environment: Environment) =>
+  compileText(text, environment).snapshots.map(encodeSnapshot);
 
 test('the order of resources does not matter', () => {
   const cases = new Map(names.map((name) => [name, loadFiles(goldenFiles(name)).resources]));
   fc.assert(
     fc.property(anyName, fc.infiniteStream(fc.nat()), (name, random) => {
       const resources = cases.get(name) ?? [];
-      const expected = everything(resources);
-      assert.equal(everything(shuffled(resources, random)), expected);
+      const environment = environmentOf(name);
+      const expected = everything(resources, environment);
+      assert.equal(everything(shuffled(resources, random), environment), expected);
     }),
     { numRuns: 200 },
   );
@@ -42,9 +53,10 @@ test('the order of documents in a file does not matter', () => {
   fc.assert(
     fc.property(fc.constantFrom(...unique), fc.infiniteStream(fc.nat()), (name, random) => {
       const documents = textOf(name).split(/^---\n/m);
+      const environment = environmentOf(name);
       assert.deepEqual(
-        encoded(shuffled(documents, random).join('\n---\n')),
-        encoded(documents.join('\n---\n')),
+        encoded(shuffled(documents, random).join('\n---\n'), environment),
+        encoded(documents.join('\n---\n'), environment),
       );
     }),
     { numRuns: 100 },
@@ -69,7 +81,8 @@ test('YAML that means the same gives the same snapshots', () => {
             return stringify(value, { version: '1.1', collectionStyle: flow ? 'flow' : 'block' });
           })
           .join('---\n');
-        assert.deepEqual(encoded(rewritten), encoded(text));
+        const environment = environmentOf(name);
+        assert.deepEqual(encoded(rewritten, environment), encoded(text, environment));
       },
     ),
     { numRuns: 100 },
@@ -82,13 +95,14 @@ test('no resources however broken make it throw, and what comes out is sound', (
       anyName,
       anyName,
       fc.array(mutation, { minLength: 1, maxLength: 8 }),
-      (one, two, mutations) => {
+      anyEnvironment,
+      (one, two, mutations, environment) => {
         const documents = [one, two].flatMap((name) =>
           parseAllDocuments(textOf(name)).map((document) => document.toJS() as unknown),
         );
         for (const change of mutations) mutate(documents, change);
         const text = documents.map((document) => stringify(document)).join('---\n');
-        assertSound(compileText(text).snapshots);
+        assertSound(compileText(text, environment).snapshots);
       },
     ),
     { numRuns: FUZZ_RUNS },
@@ -126,7 +140,7 @@ test('no text however broken makes it throw, and what comes out is sound', () =>
         const place = at % (text.length + 1);
         text = text.slice(0, place) + insert + text.slice(place + remove);
       }
-      assertSound(compileText(text).snapshots);
+      assertSound(compileText(text, 'Standalone').snapshots);
     }),
     { numRuns: FUZZ_RUNS },
   );
@@ -140,9 +154,16 @@ function assertSound(snapshots: readonly Snapshot[]): void {
   }
 }
 
-function everything(resources: readonly Resource[]): string {
-  const { snapshots, diagnostics, rejected } = compile({ resources, now: GOLDEN_NOW });
-  return JSON.stringify([snapshots.map(encodeSnapshot), diagnostics, [...rejected]]);
+function everything(resources: readonly Resource[], environment: Environment): string {
+  const { snapshots, diagnostics, rejected, facts } = compile({ resources, now: GOLDEN_NOW, environment });
+  return JSON.stringify([
+    snapshots.map(encodeSnapshot),
+    diagnostics,
+    [...rejected],
+    [...facts.attachedRoutes].map(([id, listeners]) => [id, [...listeners]]),
+    [...facts.ruleLists],
+    [...facts.ingresses],
+  ]);
 }
 
 function shuffled<T>(values: readonly T[], random: fc.Stream<number>): T[] {

@@ -12,7 +12,7 @@ import { resourceKey } from './objects.ts';
  * become the reason of a condition.
  */
 export const compileCodes = {
-  BackendNotFound: 'a route refers to a BackendPool that is not there or is left out',
+  BackendNotFound: 'a BackendPool that is not there or is left out, or a Service or port that is not there',
   CertificateExpired: 'a certificate is no longer valid',
   CertificateExpiresSoon: 'a certificate is about to expire',
   CertificateNameMismatch: 'no certificate of a listener bears one of its host names',
@@ -32,10 +32,9 @@ export const compileCodes = {
   NoValidProvider: 'an authentication is left without usable keys and refuses every token',
   NotServedFailurePolicy: 'a failure policy is not served yet',
   NotServedProtocol: 'a protocol is not served yet',
-  NotServedServiceRef: 'a Kubernetes Service is only known inside a cluster',
-  NotServedTargetRef: 'a rule list is attached to a kind that is only known inside a cluster',
+  NotServedTargetRef: 'a rule list is attached to a kind that is not served yet',
   NotServedTrafficRules: 'traffic rules are not served yet',
-  PortUnavailable: 'another gateway has the port already',
+  PortUnavailable: 'another gateway, or the pod itself, has the port already',
   ProtocolConflict: 'listeners on one port speak protocols that cannot share it',
   RefNotPermitted: 'a reference into another namespace, without a ReferenceGrant',
   SecretNotFound: 'a Secret, or a key in it, is not there',

@@ -20,4 +20,6 @@ export interface RouteModel {
   readonly action: Omit<Rule, 'id' | 'ruleLists'>;
   /** Names under which a rule list may point at this route alone. */
   readonly sections: readonly string[];
+  /** The id of the Ingress that it came from; `null` for other kinds. */
+  readonly ingress: string | null;
 }

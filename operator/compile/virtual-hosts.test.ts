@@ -14,7 +14,7 @@ interface Request {
 }
 
 const hostnames = ['a.example.com', 'b.example.com', 'x.sub.example.com', 'example.com', 'a.example.org'];
-const wildcards = ['*.example.com', '*.sub.example.com', '*.com'];
+const wildcards = ['*.example.com', '?.example.com', '*.sub.example.com', '?.sub.example.com', '*.com'];
 const paths = ['/', '/a', '/a/b', '/a/b/c', '/b'];
 
 const anyHostnames = fc.uniqueArray(fc.constantFrom(...hostnames, ...wildcards), { maxLength: 3 });
@@ -73,6 +73,14 @@ test('of two names that overlap, the narrower one is what they have in common', 
     ['example.com', '*.example.com', null],
     ['*.example.com', '*.example.org', null],
     ['badexample.com', '*.example.com', null],
+    ['a.example.com', '?.example.com', 'a.example.com'],
+    ['?.example.com', '*.example.com', '?.example.com'],
+    ['?.b.example.com', '*.example.com', '?.b.example.com'],
+    ['?.example.com', '*', '?.example.com'],
+    ['a.b.example.com', '?.example.com', null],
+    ['example.com', '?.example.com', null],
+    ['*.b.example.com', '?.example.com', null],
+    ['?.b.example.com', '?.example.com', null],
   ] as const;
   for (const [left, right, common] of table) {
     assert.equal(intersectHostnames(left, right), common, `${left} and ${right}`);
@@ -101,7 +109,7 @@ test('a match is told of when an equal one for the same name hides it', () => {
 
 function model(id: string, names: readonly string[], matches: readonly RouteMatch[]): RouteModel {
   // The compiler of virtual hosts only hands the action on.
-  return { id, hostnames: names, listeners: [], matches, sections: [], action: null as never };
+  return { id, hostnames: names, listeners: [], matches, sections: [], ingress: null, action: null as never };
 }
 
 /** As the snapshot is defined: the hosts in their order, in each the first match. */
@@ -119,10 +127,7 @@ function serveByTheBook(models: readonly RouteModel[], request: Request): number
   const candidates = models.flatMap((each, rule) => {
     const names = each.hostnames.length === 0 ? ['*'] : each.hostnames;
     const matching = names.filter((name) => covers(name, request.host));
-    const exact = Math.max(
-      0,
-      ...matching.filter((name) => !name.startsWith('*')).map(({ length }) => length),
-    );
+    const exact = Math.max(0, ...matching.filter((name) => !/^[*?]/.test(name)).map(({ length }) => length));
     const any = Math.max(0, ...matching.filter((name) => name !== '*').map(({ length }) => length));
     if (matching.length === 0) return [];
     return each.matches
@@ -132,6 +137,7 @@ function serveByTheBook(models: readonly RouteModel[], request: Request): number
         criteria: [
           exact,
           any,
+          exact === 0 && matching.some((name) => name.startsWith('?') && name.length === any) ? 1 : 0,
           match.path.type === 'Exact' ? 1 : 0,
           match.path.type === 'PathPrefix' ? match.path.value.length : 0,
           match.method === null ? 0 : 1,

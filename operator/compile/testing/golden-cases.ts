@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Diagnostic, loadResources, type Resource } from '../../resources/index.ts';
+import type { Environment } from '../environment.ts';
 
 const FOLDER = join(import.meta.dirname, '../../../test/golden');
 export const CASES = join(FOLDER, 'compile');
@@ -33,6 +34,11 @@ export function goldenFiles(name: string): GoldenFile[] {
       text: readFileSync(join(FOLDER, 'shared', `${file}.yaml`), 'utf8'),
     })),
   ];
+}
+
+/** A case says `# environment: Cluster` where it is compiled as in a cluster. */
+export function goldenEnvironment(text: string): Environment {
+  return /^# environment: Cluster$/m.test(text) ? 'Cluster' : 'Standalone';
 }
 
 export function loadFiles(files: readonly GoldenFile[]): {

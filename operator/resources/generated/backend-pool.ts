@@ -55,7 +55,7 @@ export interface Target {
   weight?: number;
 }
 /**
- * A Kubernetes Service; its ready endpoints are used directly. Outside a cluster it cannot be resolved.
+ * A Kubernetes Service; its ready endpoints are used directly. Outside a cluster `sluice run --service` says where it is.
  */
 export interface ServiceRef {
   /**
