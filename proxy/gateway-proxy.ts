@@ -2,16 +2,17 @@ import { JwksKeeper } from './authentication/jwks-keeper.ts';
 import { encodeSnapshot } from './config/encoding.ts';
 import type { Port, Snapshot } from './config/snapshot.ts';
 import type { CounterService } from './counter/counter-service.ts';
+import { FirewallTotals, type RuleListTotals } from './firewall/totals.ts';
 import type { ListenFailure } from './listeners/words.ts';
 import { PoolManager } from './pools/manager.ts';
 import type { ServiceSource } from './pools/sources.ts';
-import type { PoolStatus } from './pools/status.ts';
+import type { PoolStatus, PoolSummary } from './pools/status.ts';
 import { AccessLogPrinter } from './telemetry/access-log-batch.ts';
 import { Collector, type WorkerReport } from './telemetry/collection.ts';
 import { forwardWorkerLog, type Log } from './telemetry/log.ts';
 import { type MetricReport, Metrics } from './telemetry/metrics.ts';
 import { portFailure } from './workers/ports.ts';
-import { MAX_WORKERS, Supervisor } from './workers/supervisor.ts';
+import { MAX_WORKERS, type Readiness, Supervisor } from './workers/supervisor.ts';
 
 export interface GatewayProxyOptions {
   /** Address that listeners bind, e.g. `127.0.0.1` or `::`. */
@@ -35,6 +36,7 @@ export class GatewayProxy {
   readonly #pools: PoolManager;
   readonly #jwks: JwksKeeper;
   readonly #collector = new Collector();
+  readonly #totals = new FirewallTotals();
   readonly #supervisor: Supervisor;
   #snapshot: Snapshot | null = null;
   #openPorts = new Set<string>();
@@ -61,6 +63,7 @@ export class GatewayProxy {
         this.#pools,
         this.#jwks,
         options.counter,
+        this.#totals,
         this.#collector,
         accessLog,
         { addWorker: (channel) => forwardWorkerLog(channel, log) },
@@ -116,12 +119,26 @@ export class GatewayProxy {
     return this.#metrics.report();
   }
 
-  readiness(): { readonly ready: number; readonly wanted: number } {
+  readiness(): Readiness {
     return this.#supervisor.readiness();
+  }
+
+  /** Ports, or listeners of them, that are not served. */
+  get listenFailures(): readonly ListenFailure[] {
+    return this.#failures;
   }
 
   pools(): readonly PoolStatus[] {
     return this.#pools.status();
+  }
+
+  poolSummaries(): readonly PoolSummary[] {
+    return this.#pools.summaries();
+  }
+
+  /** By id, of the rule lists of the snapshot. */
+  ruleLists(): readonly ({ readonly id: string } & RuleListTotals)[] {
+    return (this.#snapshot?.ruleLists ?? []).map(({ id }) => ({ id, ...this.#totals.of(id) }));
   }
 
   collect(maxConnections: number): Promise<{ reports: WorkerReport[]; missing: number }> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../test/support/until.ts';
 import type { RuleList } from '../config/snapshot.ts';
 import { CounterClient } from '../counter/counter-client.ts';
 import { CounterService } from '../counter/counter-service.ts';
@@ -8,6 +9,7 @@ import { Metrics } from '../telemetry/metrics.ts';
 import { channelPair } from '../workers/channel.ts';
 import { Firewall } from './firewall.ts';
 import { describeKey } from './key.ts';
+import { FirewallTotals, TotalsReporter } from './totals.ts';
 
 const MAX_COUNT = 20;
 const LIST: RuleList = {
@@ -31,12 +33,16 @@ const alice = {
 
 test('1,000 clients of one user again and again over four workers, leaving while pending and open, through reloads', async () => {
   const service = new CounterService({ metrics: new Metrics() });
+  const totals = new FirewallTotals();
   const workers = [1, 2, 3, 4].map((workerId) => {
     const [worker, main] = channelPair();
-    service.addWorker({ workerId, post: main.post.bind(main), on: main.on.bind(main) });
+    const there = { workerId, post: main.post.bind(main), on: main.on.bind(main) };
+    service.addWorker(there);
+    totals.addWorker(there);
     const firewall = new Firewall({
       counter: new CounterClient({ channel: worker }),
       metrics: new Metrics(),
+      totals: new TotalsReporter({ channel: worker }),
       log: silentLog,
     });
     firewall.apply([LIST]);
@@ -44,10 +50,12 @@ test('1,000 clients of one user again and again over four workers, leaving while
   });
   let open = 0;
   let admitted = 0;
+  let rejected = 0;
   const clientOf = async (firewall: Firewall, n: number) => {
     const admission = await firewall.admit([LIST.id], 'connection', alice);
     if (!admission.admitted) {
       assert.equal(admission.rule, 'user');
+      rejected++;
       return;
     }
     const left = n % 7 === 0;
@@ -77,4 +85,6 @@ test('1,000 clients of one user again and again over four workers, leaving while
     ['192.0.2.1', 1],
     ['alice', 1],
   ]);
+  await until('the totals are known', () => totals.of(LIST.id).rejected === rejected);
+  assert.deepEqual(totals.of(LIST.id), { connections: 1, rejected, disconnected: 0 });
 });

@@ -5,8 +5,10 @@ import type { CountRule, RuleList } from '../config/snapshot.ts';
 import type { Acquisition, Counter, Demand } from '../counter/counter.ts';
 import { LocalCounter } from '../counter/local-counter.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { channelPair } from '../workers/channel.ts';
 import { type Admission, Firewall, type Refused } from './firewall.ts';
 import { claimsOf, type FirewallClient } from './rules.ts';
+import { TotalsReporter } from './totals.ts';
 
 class InProcess implements Counter {
   readonly local = new LocalCounter();
@@ -71,7 +73,8 @@ function firewall(lists: readonly RuleList[], counter: Counter = new InProcess()
   const said: unknown[] = [];
   const clock = { nowMs: 0 };
   const log = { warn: (message: unknown) => said.push(message) };
-  const under = new Firewall({ counter, metrics, log, now: () => clock.nowMs });
+  const totals = new TotalsReporter({ channel: channelPair()[0] });
+  const under = new Firewall({ counter, metrics, totals, log, now: () => clock.nowMs });
   under.apply(lists);
   const ids = lists.map(({ id }) => id);
   const connect = async (who: FirewallClient = client()): Promise<Admission> =>
@@ -81,7 +84,7 @@ function firewall(lists: readonly RuleList[], counter: Counter = new InProcess()
     const counted = family?.series.filter(({ value }) => value > 0) ?? [];
     return counted.map(({ labels, value }) => `${labels.slice(1).join(' ')} ${value}`);
   };
-  return { under, connect, metrics, decisions, said, clock };
+  return { under, connect, metrics, totals, decisions, said, clock };
 }
 
 function refusal(admission: Admission): Refused {
@@ -270,6 +273,41 @@ test('every refusal is in words, with the limit and without the value', async ()
     assert.match(admission.message, new RegExp(`at most ${one.maxCount} connection`));
     assert.doesNotMatch(admission.message, /alice|secret-plan|192\.0\.2\.1/);
   }
+});
+
+test('each list has totals of what it counts, refuses and closes', async () => {
+  const lists = [
+    list([byUser(2)], { id: 'default/few', maxLifetimeMs: 5_000 }),
+    list([byIp(9)], { id: 'default/many', maxLifetimeMs: 9_000 }),
+    list([byClaim('plan')], { id: 'default/skipped' }),
+    list([byUser(1)], { id: 'default/dry', mode: 'DryRun' }),
+  ];
+  const { under, connect, totals } = firewall(lists);
+  const of = () =>
+    lists.map(({ id }) => {
+      const { connections, rejected, disconnected } = totals.of(id);
+      return `${connections} ${rejected} ${disconnected}`;
+    });
+  const first = await connect();
+  await connect();
+  await connect();
+  assert.deepEqual(of(), ['2 1 0', '2 0 0', '0 0 0', '2 0 0']);
+  assert(first.admitted);
+  first.expired();
+  assert.deepEqual(of(), ['2 1 1', '2 0 0', '0 0 0', '2 0 0'], 'by the list whose lifetime is the shortest');
+  under.apply(lists);
+  first.release();
+  first.release();
+  assert.deepEqual(of(), ['1 1 1', '1 0 0', '0 0 0', '1 0 0'], 'a reload changes nothing');
+});
+
+test('a lifetime that ends is noticed where nothing is counted, too', () => {
+  const { under, totals } = firewall([list([], { maxLifetimeMs: 5_000 })]);
+  const admission = under.admit(['default/per-user'], 'connection', client());
+  assert(!(admission instanceof Promise) && admission.admitted);
+  admission.expired();
+  admission.release();
+  assert.deepEqual({ ...totals.of('default/per-user') }, { connections: 0, rejected: 0, disconnected: 1 });
 });
 
 test('series of rules that are gone are forgotten', async () => {

@@ -13,11 +13,14 @@ import {
   type FirewallClient,
   rejectionMessage,
 } from './rules.ts';
+import type { TotalsReporter } from './totals.ts';
 
 export interface Admitted {
   readonly admitted: true;
   /** After this long the connection is to be closed; 0 is never. */
   readonly maxLifetimeMs: number;
+  /** Call when the connection is closed because its lifetime is over. */
+  expired(): void;
   /** Gives the slots back. Call when the client's socket is gone (or the request is over); once or more often. */
   release(): void;
 }
@@ -53,6 +56,7 @@ export type AdmissionKind = 'connection' | 'request';
 export class Firewall {
   readonly #counter: Counter;
   readonly #metrics: Metrics;
+  readonly #totals: TotalsReporter;
   readonly #unenforced;
   #lists: ReadonlyMap<string, CompiledList> = new Map();
   readonly #log: Pick<Log, 'warn'>;
@@ -63,6 +67,7 @@ export class Firewall {
   constructor(options: {
     readonly counter: Counter;
     readonly metrics: Metrics;
+    readonly totals: TotalsReporter;
     readonly log: Pick<Log, 'warn'>;
     /** Milliseconds, monotonic; for tests. */
     readonly now?: () => number;
@@ -71,6 +76,7 @@ export class Firewall {
     this.#now = options.now ?? (() => performance.now());
     this.#counter = options.counter;
     this.#metrics = options.metrics;
+    this.#totals = options.totals;
     this.#unenforced = this.#metrics
       .counter(
         'sluice_firewall_unenforced_total',
@@ -82,7 +88,7 @@ export class Firewall {
   /** Takes over the rule lists of a snapshot. Counts stay: they belong to keys, not to rules. */
   apply(ruleLists: readonly RuleList[]): void {
     const previous = this.#lists;
-    this.#lists = new Map(ruleLists.map((list) => [list.id, compileList(list, this.#metrics)]));
+    this.#lists = new Map(ruleLists.map((list) => [list.id, compileList(list, this.#metrics, this.#totals)]));
     this.#forgetSeries(previous);
   }
 
@@ -97,13 +103,15 @@ export class Firewall {
   ): Admission | Promise<Admission> {
     const demands: Demand[] = [];
     const rules: CompiledRule[] = [];
-    let maxLifetimeMs = 0;
+    const counting: CompiledList[] = [];
+    let shortest: CompiledList | null = null;
     for (const id of ruleListIds) {
       const compiled = this.#lists.get(id);
       if (compiled === undefined) continue;
       const { list } = compiled;
       if (kind === 'request' && !list.countRequests) continue;
-      if (kind === 'connection') maxLifetimeMs = shorter(maxLifetimeMs, list);
+      if (kind === 'connection') shortest = shorter(shortest, compiled);
+      const before = demands.length;
       for (const rule of compiled.rules) {
         const value = countedValue(rule.rule, client);
         if (value === undefined) continue;
@@ -111,34 +119,38 @@ export class Firewall {
         const { maxCount } = rule.rule;
         demands.push({ key: keyOf(rule.prefix, value), maxCount, enforce: rule.enforce });
       }
+      if (demands.length > before) counting.push(compiled);
     }
-    if (demands.length === 0) return { admitted: true, maxLifetimeMs, release: nothingHeld };
+    if (demands.length === 0) return this.#uncounted(shortest);
     const connection = ++this.#lastConnection;
     return this.#counter
       .acquire(connection, demands)
-      .then((acquisition) => this.#conclude(acquisition, connection, rules, maxLifetimeMs));
+      .then((acquisition) => this.#conclude(acquisition, connection, rules, counting, shortest));
   }
 
   #conclude(
     acquisition: Acquisition,
     connection: number,
     rules: readonly CompiledRule[],
-    maxLifetimeMs: number,
+    counting: readonly CompiledList[],
+    shortest: CompiledList | null,
   ): Admission {
-    if (acquisition.outcome === 'unavailable') return this.#withoutCount(rules, maxLifetimeMs);
+    if (acquisition.outcome === 'unavailable') return this.#withoutCount(rules, shortest);
     for (const index of acquisition.exceeded) rules[index]!.dryRunExceeded.add();
     if (acquisition.outcome === 'rejected') {
       const rule = rules[acquisition.violated]!;
       rule.rejected.add();
+      this.#totals.of(rule.list.id).rejected++;
+      this.#totals.changed(rule.list.id);
       return refused(rule, 429);
     }
     for (let index = 0; index < rules.length; index++) {
       if (!acquisition.exceeded.includes(index)) rules[index]!.admitted.add();
     }
-    return this.#held(connection, maxLifetimeMs);
+    return this.#held(connection, counting, shortest);
   }
 
-  #withoutCount(rules: readonly CompiledRule[], maxLifetimeMs: number): Admission {
+  #withoutCount(rules: readonly CompiledRule[], shortest: CompiledList | null): Admission {
     let closed: CompiledRule | undefined;
     let open = false;
     for (const rule of rules) {
@@ -149,7 +161,7 @@ export class Firewall {
     }
     if (closed !== undefined) return refused(closed, 503);
     if (open) this.#tellUnenforced();
-    return { admitted: true, maxLifetimeMs, release: nothingHeld };
+    return this.#uncounted(shortest);
   }
 
   #tellUnenforced(): void {
@@ -161,14 +173,31 @@ export class Firewall {
     );
   }
 
-  #held(connection: number, maxLifetimeMs: number): Admitted {
+  #held(connection: number, counting: readonly CompiledList[], shortest: CompiledList | null): Admitted {
+    for (const list of counting) this.#count(list, 1);
     let held = true;
     const release = () => {
       if (!held) return;
       held = false;
+      for (const list of counting) this.#count(list, -1);
       this.#counter.release(connection);
     };
-    return { admitted: true, maxLifetimeMs, release };
+    return { ...this.#uncounted(shortest), release };
+  }
+
+  #uncounted(shortest: CompiledList | null): Admitted {
+    if (shortest === null) return UNCOUNTED;
+    const { list, totals } = shortest;
+    const expired = () => {
+      totals.disconnected++;
+      this.#totals.changed(list.id);
+    };
+    return { admitted: true, maxLifetimeMs: list.maxLifetimeMs, release: nothing, expired };
+  }
+
+  #count({ list, totals }: CompiledList, step: 1 | -1): void {
+    totals.connections += step;
+    this.#totals.changed(list.id);
   }
 
   #forgetSeries(previous: ReadonlyMap<string, CompiledList>): void {
@@ -186,11 +215,14 @@ export class Firewall {
 /** The metric says how many; the log that it happens. */
 const UNENFORCED_LOG_INTERVAL_MS = 60_000;
 
-function nothingHeld(): void {}
+function nothing(): void {}
 
-function shorter(maxLifetimeMs: number, list: RuleList): number {
-  if (list.maxLifetimeMs === 0) return maxLifetimeMs;
-  return maxLifetimeMs === 0 ? list.maxLifetimeMs : Math.min(maxLifetimeMs, list.maxLifetimeMs);
+const UNCOUNTED: Admitted = { admitted: true, maxLifetimeMs: 0, release: nothing, expired: nothing };
+
+function shorter(shortest: CompiledList | null, compiled: CompiledList): CompiledList | null {
+  const { maxLifetimeMs } = compiled.list;
+  if (maxLifetimeMs === 0) return shortest;
+  return shortest === null || maxLifetimeMs < shortest.list.maxLifetimeMs ? compiled : shortest;
 }
 
 function refused(rule: CompiledRule, status: 429 | 503): Refused {

@@ -3,6 +3,7 @@ import type { CountRule, RuleList } from '../config/snapshot.ts';
 import type { Counter as MetricCounter, Metrics } from '../telemetry/metrics.ts';
 import { clientNetwork } from './client-network.ts';
 import { keyPrefix } from './key.ts';
+import type { ListTotals, TotalsReporter } from './totals.ts';
 
 export interface FirewallClient {
   /** `null` where the route asks for no authentication: token rules are skipped. */
@@ -15,6 +16,7 @@ export interface FirewallClient {
 export interface CompiledList {
   readonly list: RuleList;
   readonly rules: readonly CompiledRule[];
+  readonly totals: ListTotals;
 }
 
 export interface CompiledRule {
@@ -40,7 +42,7 @@ export function decisionFamily(metrics: Metrics) {
   );
 }
 
-export function compileList(list: RuleList, metrics: Metrics): CompiledList {
+export function compileList(list: RuleList, metrics: Metrics, totals: TotalsReporter): CompiledList {
   const decisions = decisionFamily(metrics);
   const rules = list.countRules.map((rule) => ({
     list,
@@ -52,7 +54,7 @@ export function compileList(list: RuleList, metrics: Metrics): CompiledList {
     dryRunExceeded: decisions.labels(list.id, rule.name, 'dry_run_exceeded'),
     unavailable: decisions.labels(list.id, rule.name, 'unavailable'),
   }));
-  return { list, rules };
+  return { list, rules, totals: totals.of(list.id) };
 }
 
 /** What the rule counts of this client; `undefined` when it does not apply: the token has no such claim. */

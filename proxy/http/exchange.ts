@@ -385,6 +385,7 @@ export class Exchange {
     }
     if (nowMs >= this.#lifetimeDeadlineMs) {
       this.#lifetimeDeadlineMs = NEVER;
+      this.#admitted?.expired();
       if (!this.endEventStream('max_lifetime')) this.#relay?.expire('request_deadline');
       return;
     }

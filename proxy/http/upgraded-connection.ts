@@ -47,8 +47,7 @@ export class UpgradedConnection implements ConnectionEntry {
     this.#admitted = exchange.takeAdmission();
     this.#requested = services.accessLog.wanted(exchange.status) ? requestedBy(exchange) : null;
     const lifetimeMs = this.#admitted?.maxLifetimeMs ?? 0;
-    this.#cancelLifetime =
-      lifetimeMs > 0 ? services.clock.after(lifetimeMs, () => this.close('lifetime')) : null;
+    this.#cancelLifetime = lifetimeMs > 0 ? services.clock.after(lifetimeMs, () => this.#expire()) : null;
     this.#series?.webSockets.add(1);
     services.registry.add(this);
     this.#splice = open((splice) => this.#closed(splice));
@@ -70,6 +69,11 @@ export class UpgradedConnection implements ConnectionEntry {
     if (reason === 'kicked') this.#splice.close(POLICY_VIOLATION, 'closed by the gateway');
     else if (reason === 'lifetime') this.#splice.close(SERVICE_RESTART, 'maximum lifetime reached');
     else this.#splice.close(SERVICE_RESTART, 'please reconnect');
+  }
+
+  #expire(): void {
+    this.#admitted?.expired();
+    this.close('lifetime');
   }
 
   /** The client's socket is gone: its slots come back now. It may be gone before the constructor returns. */

@@ -6,7 +6,7 @@ import { EndpointKeeper } from './endpoint-keeper.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import type { EndpointState, Members, States } from './messages.ts';
 import { type AddressSource, fixedSource, NameSource } from './sources.ts';
-import type { PoolStatus } from './status.ts';
+import type { PoolStatus, PoolSummary } from './status.ts';
 
 /** One pool in the main thread: its targets' addresses, and what is known of each. */
 export class PoolKeeper {
@@ -97,6 +97,11 @@ export class PoolKeeper {
       targets,
       endpoints,
     };
+  }
+
+  summary(): PoolSummary {
+    const problem = this.#problem();
+    return { id: this.#pool.id, healthy: this.count('healthy'), total: this.#endpoints.size, problem };
   }
 
   /** How many endpoints are in a state. */

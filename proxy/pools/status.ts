@@ -13,6 +13,15 @@ export interface PoolStatus {
   readonly endpoints: readonly EndpointStatus[];
 }
 
+/** A pool in one line. */
+export interface PoolSummary {
+  readonly id: string;
+  readonly healthy: number;
+  readonly total: number;
+  /** Why it has less than it should, in words; `null` when all is well. */
+  readonly problem: string | null;
+}
+
 export interface TargetStatus {
   /** `name:port`, `address:port` or `namespace/name:port`. */
   readonly target: string;

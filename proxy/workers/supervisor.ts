@@ -43,6 +43,14 @@ const MAX_WANTED = 64;
 /** Threads at a time: twice what can be asked for, as one that is being replaced counts until it is gone. */
 export const MAX_WORKERS = 2 * MAX_WANTED;
 
+export interface Readiness {
+  /** Workers that serve the newest snapshot. */
+  readonly ready: number;
+  /** Workers that serve any. */
+  readonly serving: number;
+  readonly wanted: number;
+}
+
 interface Member {
   readonly channel: WorkerChannel;
   readonly worker: Worker;
@@ -116,10 +124,11 @@ export class Supervisor {
     return [...failures.values()];
   }
 
-  /** Workers that serve the newest snapshot, of those that should. */
-  readiness(): { readonly ready: number; readonly wanted: number } {
-    const ready = this.#active().filter((m) => m.appliedGeneration === this.#generation).length;
-    return { ready, wanted: this.#wanted };
+  readiness(): Readiness {
+    const active = this.#active();
+    const ready = active.filter((m) => m.appliedGeneration === this.#generation).length;
+    const serving = active.filter((m) => m.appliedGeneration > 0).length;
+    return { ready, serving, wanted: this.#wanted };
   }
 
   /** Ids of the workers in service. */

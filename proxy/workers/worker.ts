@@ -9,6 +9,7 @@ import { onRemovedListener } from '../connections/removed.ts';
 import { CounterClient } from '../counter/counter-client.ts';
 import { Firewall } from '../firewall/firewall.ts';
 import { claimsOf } from '../firewall/rules.ts';
+import { TotalsReporter } from '../firewall/totals.ts';
 import { systemClock } from '../http/clock.ts';
 import { HttpMetrics } from '../http/http-metrics.ts';
 import { HttpServerSide } from '../http/server-side.ts';
@@ -36,7 +37,12 @@ const registry = new ConnectionRegistry();
 const pools = new PoolDirectory({ channel, metrics });
 const authenticator = new Authenticator({ channel, metrics });
 const log = workerLog(channel);
-const firewall = new Firewall({ counter: new CounterClient({ channel }), metrics, log });
+const firewall = new Firewall({
+  counter: new CounterClient({ channel }),
+  metrics,
+  totals: new TotalsReporter({ channel }),
+  log,
+});
 const accessLog = new BatchingAccessLog({ channel });
 const upstreams = new UpstreamPool(systemClock, upstreamTls);
 const http = new HttpServerSide({

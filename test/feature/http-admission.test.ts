@@ -24,6 +24,7 @@ const identity: AuthenticationResult = {
 /** A firewall with so many slots. */
 class Slots {
   held = 0;
+  expired = 0;
   readonly asked: AdmissionKind[] = [];
   readonly maxLifetimeMs: number;
   readonly #max: number;
@@ -51,6 +52,7 @@ class Slots {
     return {
       admitted: true,
       maxLifetimeMs: this.maxLifetimeMs,
+      expired: () => this.expired++,
       release: () => {
         if (!released) this.held--;
         released = true;
@@ -367,6 +369,7 @@ test('the lifetime of an event stream ends it in order; a WebSocket is told to c
   assert.equal(response.body, 'data: 1\n\n');
   await first.untilEnd();
   assert.equal(slots.held, 1);
+  assert.equal(slots.expired, 2);
   // A close frame with code 1012.
   await socket.until('\x03\xf4');
 });

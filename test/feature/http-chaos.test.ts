@@ -134,6 +134,7 @@ test('nothing is left behind by clients and backends that leave at any moment', 
       return {
         admitted: true,
         maxLifetimeMs: 0,
+        expired: () => {},
         release: () => {
           assert.equal(released, false, 'released twice');
           released = true;
