@@ -7,20 +7,15 @@ import {
   nextConfiguration,
   type SourceState,
 } from '../operator/sources/index.ts';
+import { ProcessView } from '../proxy/admin/process-view.ts';
 import { AdminServer, type AdminSource } from '../proxy/admin/server.ts';
 import { printableSnapshot } from '../proxy/config/encoding.ts';
 import type { Snapshot } from '../proxy/config/snapshot.ts';
-import { CounterService } from '../proxy/counter/counter-service.ts';
-import { holdingsOf } from '../proxy/firewall/holdings.ts';
 import { GatewayProxy } from '../proxy/gateway-proxy.ts';
 import { type ListenFailure, listenErrorInWords } from '../proxy/listeners/words.ts';
 import { localServices, type ServicePlaces } from '../proxy/pools/local-services.ts';
 import type { ServiceSource } from '../proxy/pools/sources.ts';
-import { oldest } from '../proxy/telemetry/collection.ts';
-import { formatExposition, mergeReports } from '../proxy/telemetry/exposition.ts';
 import type { Log } from '../proxy/telemetry/log.ts';
-import { Metrics } from '../proxy/telemetry/metrics.ts';
-import { processMetrics, threadMetrics } from '../proxy/telemetry/process-metrics.ts';
 
 export interface StandaloneOptions {
   readonly files: readonly string[];
@@ -47,11 +42,7 @@ export class Standalone implements AdminSource {
   readonly #options: StandaloneOptions;
   readonly #source: FileSource;
   readonly #services: ServiceSource;
-  readonly #metrics = new Metrics();
-  readonly #refreshMetrics = [threadMetrics(this.#metrics, 'main'), processMetrics(this.#metrics)];
-  readonly #counter = new CounterService({ metrics: this.#metrics });
-  readonly #reloads;
-  readonly #lastReloadGood;
+  readonly #view = new ProcessView(() => this.#all());
   readonly #admin = new AdminServer(this);
   /** New with each start: a client of before is then balanced anew. */
   readonly #affinityKey = new Uint8Array(randomBytes(32));
@@ -69,17 +60,6 @@ export class Standalone implements AdminSource {
     this.#options = options;
     this.#source = new FileSource(options.files);
     this.#services = localServices(options.services);
-    this.#reloads = this.#metrics.counter(
-      'sluice_config_reloads_total',
-      'Changes of the configuration, by result.',
-      ['result'],
-    );
-    this.#lastReloadGood = this.#metrics
-      .gauge(
-        'sluice_config_last_reload_successful',
-        'Whether the newest configuration is without errors (1) or not (0).',
-      )
-      .labels();
   }
 
   /**
@@ -157,42 +137,24 @@ export class Standalone implements AdminSource {
     return { ready: wanted > 0 && ready === wanted, reason };
   }
 
-  async metrics(): Promise<string> {
-    for (const refresh of this.#refreshMetrics) refresh();
-    const { reports } = await this.#collect(0);
-    const gateways = this.#all().map((proxy) => proxy.metrics());
-    const workers = reports.map(({ metrics }) => metrics);
-    return formatExposition(mergeReports([this.#metrics.report(), ...gateways, ...workers]));
+  metrics(): Promise<string> {
+    return this.#view.exposition();
   }
 
   config(): unknown {
     return { gateways: this.snapshots.map(printableSnapshot), problems: this.#problems };
   }
 
-  async connections(limit: number): Promise<unknown> {
-    const { reports, missing } = await this.#collect(limit);
-    return {
-      total: reports.reduce((sum, report) => sum + report.connectionCount, 0),
-      connections: oldest(reports, limit),
-      counted: holdingsOf(this.#counter, limit),
-      workersThatDidNotAnswer: missing,
-    };
+  connections(limit: number): Promise<unknown> {
+    return this.#view.connections(limit);
   }
 
   pools(): unknown {
-    return this.#all().flatMap((proxy) => proxy.pools());
+    return this.#view.pools();
   }
 
   #all(): GatewayProxy[] {
     return [...this.#proxies.values(), ...this.#leaving];
-  }
-
-  async #collect(maxConnections: number): ReturnType<GatewayProxy['collect']> {
-    const all = await Promise.all(this.#all().map((proxy) => proxy.collect(maxConnections)));
-    return {
-      reports: all.flatMap(({ reports }) => reports),
-      missing: all.reduce((sum, { missing }) => sum + missing, 0),
-    };
   }
 
   #enqueue(state: SourceState): void {
@@ -238,7 +200,7 @@ export class Standalone implements AdminSource {
           address,
           affinityKey: this.#affinityKey,
           log,
-          counter: this.#counter,
+          counter: this.#view.counter,
           accessLogOutput,
           services: this.#services,
         });
@@ -274,8 +236,7 @@ export class Standalone implements AdminSource {
     const good = this.#problems.every(({ severity }) => severity !== 'error');
     // A repair that leads back to what is served swaps nothing, and so is told by nothing else.
     if (good && !wasGood) this.#options.log.info('no error is left: all that the files say is in effect');
-    this.#lastReloadGood.set(good ? 1 : 0);
-    this.#reloads.labels(good ? 'good' : 'errors').add();
+    this.#view.reloaded(good);
   }
 }
 
