@@ -55,6 +55,12 @@ export const components: readonly Component[] = [
     ),
     { linkerFlags: kubernetesVersion },
   ),
+  component(
+    'helm',
+    'helm.sh/helm/v3',
+    { helm: 'helm.sh/helm/v3/cmd/helm' },
+    { linkerFlags: (version) => `-X helm.sh/helm/v3/internal/version.version=v${version}` },
+  ),
 ];
 
 /** The path of a built program. */
