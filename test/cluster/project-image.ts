@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Layer, makeLayer, USER_ID, writeImage } from './image.ts';
+import { EXAMPLES_FILES, EXAMPLES_PACKAGES, isLeftOut, PROJECT_FILES } from './image-contents.ts';
 import { root } from './paths.ts';
 import type { TarEntry } from './tar.ts';
 
@@ -18,12 +19,6 @@ export const EXAMPLES_IMAGE = `sluice-examples:${version}`;
 
 /** Where the project is in the image. */
 const APP = 'app';
-const EXAMPLES = ['package.json', 'examples'];
-/** What the examples need besides the packages that the project runs with. */
-const EXAMPLES_PACKAGES = ['node_modules/ws'];
-const PROJECT = ['package.json', 'bin', 'cli', 'crds', 'kubernetes', 'operator', 'proxy'];
-/** Of the folders above, what only tests use. */
-const TESTS = /(?:\.(?:test|bench)\.ts$)|(?:^|\/)(?:testing|golden)(?:\/|$)/;
 
 export interface ProjectImage {
   /** The archive, for `importImage`. */
@@ -39,7 +34,7 @@ export interface ProjectImage {
  */
 export function projectImage(previous?: ProjectImage, name = PROJECT_IMAGE): ProjectImage {
   const base = previous?.base ?? makeLayer('sluice-base', [...nodeEntries(), ...packageEntries()]);
-  const app = makeLayer('sluice', projectEntries());
+  const app = makeLayer('sluice', PROJECT_FILES.flatMap(projectEntries));
   const file = writeImage(
     {
       name,
@@ -60,7 +55,10 @@ export function projectImage(previous?: ProjectImage, name = PROJECT_IMAGE): Pro
  */
 export function examplesImage(present: ProjectImage): ProjectImage {
   const { base } = present;
-  const entries = [...EXAMPLES, ...EXAMPLES_PACKAGES].flatMap((path) => filesBelow(path, () => true));
+  const entries = [
+    ...EXAMPLES_FILES.flatMap(projectEntries),
+    ...EXAMPLES_PACKAGES.flatMap((path) => filesBelow(path, () => true)),
+  ];
   const file = writeImage(
     {
       name: EXAMPLES_IMAGE,
@@ -112,8 +110,8 @@ function packageEntries(): TarEntry[] {
     .flatMap(([path]) => filesBelow(path, (name) => basename(name) !== 'node_modules'));
 }
 
-function projectEntries(): TarEntry[] {
-  return PROJECT.flatMap((path) => filesBelow(path, (name) => !TESTS.test(name)));
+function projectEntries(path: string): TarEntry[] {
+  return filesBelow(path, (name) => !isLeftOut(name));
 }
 
 function filesBelow(path: string, wanted: (path: string) => boolean): TarEntry[] {
