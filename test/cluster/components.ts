@@ -33,6 +33,21 @@ const kubernetesVersion = (version: string): string => {
     .join(' ');
 };
 
+/** Nor does Helm; and it would take every cluster for one of Kubernetes 1.20 where it has none to ask. */
+const helmVersion = (version: string, goMod: string): string => {
+  const [, minor] = requiredVersion(goMod, 'k8s.io/client-go').split('.');
+  const variables = {
+    'internal/version.version': `v${version}`,
+    'pkg/chartutil.k8sVersionMajor': 1,
+    'pkg/chartutil.k8sVersionMinor': minor,
+    'pkg/lint/rules.k8sVersionMajor': 1,
+    'pkg/lint/rules.k8sVersionMinor': minor,
+  };
+  return Object.entries(variables)
+    .map(([name, value]) => `-X helm.sh/helm/v3/${name}=${value}`)
+    .join(' ');
+};
+
 export const components: readonly Component[] = [
   component('etcd', 'go.etcd.io/etcd/server/v3', { etcd: 'go.etcd.io/etcd/server/v3' }),
   component(
@@ -55,12 +70,7 @@ export const components: readonly Component[] = [
     ),
     { linkerFlags: kubernetesVersion },
   ),
-  component(
-    'helm',
-    'helm.sh/helm/v3',
-    { helm: 'helm.sh/helm/v3/cmd/helm' },
-    { linkerFlags: (version) => `-X helm.sh/helm/v3/internal/version.version=v${version}` },
-  ),
+  component('helm', 'helm.sh/helm/v3', { helm: 'helm.sh/helm/v3/cmd/helm' }, { linkerFlags: helmVersion }),
 ];
 
 /** The path of a built program. */
@@ -74,12 +84,13 @@ function component(
   name: string,
   mainModule: string,
   programs: Readonly<Record<string, string>>,
-  options: { tags?: string; linkerFlags?: (version: string) => string } = {},
+  options: { tags?: string; linkerFlags?: (version: string, goMod: string) => string } = {},
 ): Component {
   const module = join(modules, name);
-  const version = requiredVersion(readFileSync(join(module, 'go.mod'), 'utf8'), mainModule);
+  const goMod = readFileSync(join(module, 'go.mod'), 'utf8');
+  const version = requiredVersion(goMod, mainModule);
   const tags = options.tags ?? '';
-  const linkerFlags = `-s -w ${options.linkerFlags?.(version) ?? ''}`.trim();
+  const linkerFlags = `-s -w ${options.linkerFlags?.(version, goMod) ?? ''}`.trim();
   const inputs = createHash('sha256').update(JSON.stringify([programs, tags, linkerFlags]));
   for (const file of readdirSync(module).sort()) inputs.update(readFileSync(join(module, file)));
   const folder = join(cacheFolder(), `${name}-${version}-${inputs.digest('hex').slice(0, 12)}`);
