@@ -4,7 +4,7 @@ import { metadataOf } from './metadata.ts';
 import { canonicalQuantity } from './quantity.ts';
 import { DEPLOYMENTS, type DesiredObject, HORIZONTAL_POD_AUTOSCALERS } from './types.ts';
 
-/** What the pods export, summed over its labels: see docs/infrastructure.md. */
+/** What the pods export, summed over its labels: see docs/concepts/infrastructure.md. */
 const CONNECTIONS_METRIC = 'sluice_connections';
 
 /** Only for a gateway that asks for it; without it, the gateway says how many pods there are. */

@@ -1,10 +1,17 @@
-/** How the API server writes a quantity, whatever way it was written: what is applied must be what is stored. */
+/**
+ * How the API server writes an amount of a resource, whatever way it was written: what is applied must be what is
+ * stored. Numbers that are in order except for a sign or leading zeros it leaves as they are; they are written in the
+ * one way here as well.
+ */
 
 const SYNTAX = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?[0-9]{1,3}))?$/;
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 /** From 10⁻⁹ in steps of a thousand. */
 const DECIMAL = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
-const NANO = 1_000_000_000n;
+/** Nothing is set aside in smaller pieces. */
+const MILLI = 1000n;
+const MILLI_STEP = DECIMAL.indexOf('m');
+const UNIT_STEP = DECIMAL.indexOf('');
 
 /**
  * @example
@@ -20,17 +27,21 @@ export function canonicalQuantity(written: string | number): string {
   const [, sign, whole = '', fraction = '', binary, decimal, exponent] = match ?? [];
   if (match === null || whole + fraction === '') return String(written);
 
-  const power = exponent === undefined ? 3 * (DECIMAL.indexOf(decimal ?? '') - 3) : Number(exponent);
+  const power = exponent === undefined ? 3 * (DECIMAL.indexOf(decimal ?? '') - UNIT_STEP) : Number(exponent);
   const factor = binary === undefined ? 1n : 1024n ** BigInt(BINARY.indexOf(binary));
-  const size = scaled(BigInt(whole + fraction) * factor, 9 + power - fraction.length);
+  const size = scaled(BigInt(whole + fraction) * factor, 3 + power - fraction.length);
   if (size === 0n) return '0';
 
-  const isBinary = binary !== undefined && size >= 1024n * NANO && size % NANO === 0n;
-  const [digits, steps] = isBinary ? divided(size / NANO, 1024n, 6) : divided(size, 1000n, 9);
+  const isBinary = binary !== undefined && size >= 1024n * MILLI && size % MILLI === 0n;
   const minus = sign === '-' ? '-' : '';
-  if (isBinary) return `${minus}${digits}${BINARY[steps]}`;
-  if (exponent === undefined) return `${minus}${digits}${DECIMAL[steps]}`;
-  return steps === 3 ? `${minus}${digits}` : `${minus}${digits}e${3 * (steps - 3)}`;
+  if (isBinary) {
+    const [digits, steps] = divided(size / MILLI, 1024n, BINARY.length - 1);
+    return `${minus}${digits}${BINARY[steps]}`;
+  }
+  const [digits, steps] = divided(size, 1000n, DECIMAL.length - 1 - MILLI_STEP);
+  const step = MILLI_STEP + steps;
+  if (exponent === undefined) return `${minus}${digits}${DECIMAL[step]}`;
+  return step === UNIT_STEP ? `${minus}${digits}` : `${minus}${digits}e${3 * (step - UNIT_STEP)}`;
 }
 
 /** Times a power of ten, rounded away from zero. */

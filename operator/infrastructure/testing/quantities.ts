@@ -1,4 +1,4 @@
-/** Quantities as people write them, with how an API server stores each: the cluster's tests ask one. */
+/** Amounts as people write them, and in the one way that an API server keeps: the cluster's tests ask one. */
 export const QUANTITIES: readonly (readonly [written: string | number, stored: string])[] = [
   [0, '0'],
   ['0Mi', '0'],
@@ -18,8 +18,8 @@ export const QUANTITIES: readonly (readonly [written: string | number, stored: s
   ['250m', '250m'],
   ['1000u', '1m'],
   ['1000000n', '1m'],
-  ['0.1n', '1n'],
-  ['1.0000000001', '1000000001n'],
+  ['0.1n', '1m'],
+  ['1.0000000001', '1001m'],
   ['1000k', '1M'],
   ['0.5k', '500'],
   ['1000G', '1T'],
@@ -31,8 +31,8 @@ export const QUANTITIES: readonly (readonly [written: string | number, stored: s
   ['1.5Gi', '1536Mi'],
   ['1024Ki', '1Mi'],
   ['0.5Ki', '512'],
-  ['0.0001Ki', '102400u'],
-  ['1.0001Ki', '1024102400u'],
+  ['0.0001Ki', '103m'],
+  ['1.0001Ki', '1024103m'],
   ['1Ei', '1Ei'],
   ['1e3', '1e3'],
   ['1E3', '1e3'],
@@ -40,5 +40,7 @@ export const QUANTITIES: readonly (readonly [written: string | number, stored: s
   ['12e2', '1200'],
   ['1e0', '1'],
   ['1e-3', '1e-3'],
-  ['1.5e3', '1500'],
+  ['1e-4', '1e-3'],
+  ['0.0005e3', '500e-3'],
+  ['100e1', '1e3'],
 ];
