@@ -1,7 +1,8 @@
-import { jsonLog, type Log, textLog } from '../proxy/telemetry/log.ts';
+import { jsonLog, textLog } from '../proxy/telemetry/log.ts';
 import { formatHostPort } from './host-port.ts';
 import { type ServicePlace, servicePlaces } from './service-place.ts';
 import { Standalone } from './standalone.ts';
+import { surviveClosedOutput, untilStopped } from './stopping.ts';
 
 export interface RunOptions {
   readonly file: readonly string[];
@@ -26,7 +27,7 @@ export async function run(options: RunOptions): Promise<number> {
     log,
     accessLogOutput: process.stdout,
   });
-  const stopped = untilStopped(standalone, (message) => log.info(message));
+  const stopped = untilStopped(standalone, log);
   try {
     const admin = await standalone.start();
     if (admin !== null) {
@@ -41,38 +42,4 @@ export async function run(options: RunOptions): Promise<number> {
   }
   await stopped;
   return 0;
-}
-
-/** A pipe whose reader ended costs the access log, never the traffic. */
-function surviveClosedOutput(log: Log): void {
-  let told = false;
-  process.stdout.on('error', (error) => {
-    if (!told)
-      log.warn({ error: error.message }, 'standard output cannot be written: the access log is lost');
-    told = true;
-  });
-}
-
-function untilStopped(standalone: Standalone, say: (message: string) => void): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let asked = false;
-  const stop = (): void => {
-    if (asked) {
-      say('stopping at once');
-      void standalone.stop().then(resolve);
-      return;
-    }
-    asked = true;
-    say('draining; once more to stop at once');
-    void standalone.drain().then(resolve);
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  // Started by another program with a channel to it: when that is gone, however it ended, nobody else will stop us.
-  if (process.connected) {
-    process.once('disconnect', stop);
-    // It is listened to, and yet no reason to stay once everything else has ended.
-    process.channel?.unref();
-  }
-  return promise;
 }

@@ -230,7 +230,7 @@ export class SnapshotFollower implements Watch {
     const applied = apply(snapshot, affinityKey).then(() => {
       cancel();
       // A newer one may be on its way already.
-      if (application !== this.#applications) return;
+      if (this.#stopping || application !== this.#applications) return;
       this.#served = hash;
       this.#applying = null;
       this.#options.taken(true);
