@@ -5,23 +5,25 @@ import {
   sortDiagnostics,
   validateResource,
 } from '../operator/resources/index.ts';
-import { FileSource } from '../operator/sources/files.ts';
+import { type InputOptions, readInput } from './input.ts';
 
-export interface ValidateOptions {
-  readonly file: readonly string[];
+export interface ValidateOptions extends InputOptions {
   readonly output: 'text' | 'json';
 }
 
 /** `sluice validate`: everything that is wrong, all at once. @returns 0 without errors, 1 with */
-export async function validate({ file, output }: ValidateOptions): Promise<number> {
-  const state = await new FileSource(file).load();
+export async function validate(options: ValidateOptions): Promise<number> {
+  const input = await readInput(options);
+  if (input === null) return 1;
+  const { state, environment } = input;
   // Where something could not be read, references may lead there: only what stands in each object can be judged.
   const diagnostics = state.complete
-    ? compile({ resources: state.resources, now: Date.now() }).diagnostics
+    ? compile({ resources: state.resources, now: Date.now(), environment }).diagnostics
     : state.resources.flatMap((resource) => validateResource(resource));
   const all = sortDiagnostics([...state.diagnostics, ...diagnostics]);
   const errors = all.filter(({ severity }) => severity === 'error').length;
-  if (output === 'json') console.log(JSON.stringify({ valid: errors === 0, diagnostics: all }, null, 2));
+  if (options.output === 'json')
+    console.log(JSON.stringify({ valid: errors === 0, diagnostics: all }, null, 2));
   else {
     printDiagnostics(all, process.stdout);
     console.log(
