@@ -4,7 +4,9 @@ import { compileCertificates } from './certificates.ts';
 import type { Environment } from './environment.ts';
 import type { CompileFacts } from './facts.ts';
 import { compileGateway } from './gateway.ts';
-import { indexObjects } from './objects.ts';
+import { ServicePools } from './ingress-backends.ts';
+import { assignIngresses } from './ingress-classes.ts';
+import { indexObjects, objectId } from './objects.ts';
 import { compilePools } from './pools.ts';
 import { PortClaims } from './ports.ts';
 import { Report } from './report.ts';
@@ -44,17 +46,27 @@ export function compile({ resources, now, environment = 'Standalone' }: CompileI
   // What is referred to comes before what refers to it.
   const certificates = compileCertificates(objects, now, environment, report);
   const pools = compilePools({ environment, objects, certificates, report });
-  const ruleLists = compileRuleLists(objects, new Map(), report);
+  const servicePools = new ServicePools(environment, objects);
+  const ingresses = assignIngresses(objects, environment, report);
+  const ruleLists = compileRuleLists(objects, ingresses.gateways, report);
 
-  // Where gateways share the ports of one process, the order of their names decides who comes first.
+  // Where gateways share the ports of one process, the order of their names decides who comes first; all of them come
+  // before what Ingresses ask for.
   const ports = new PortClaims(environment, report);
-  const gateways = [...objects.gateways.values()].map((gateway) =>
+  const claims = [...objects.gateways.values()].map((gateway) => ({
+    gateway,
+    claimed: ports.claim(gateway),
+  }));
+  const gateways = claims.map(({ gateway, claimed }) =>
     compileGateway({
       gateway,
-      claimed: ports.claim(gateway),
+      claimed,
+      ports,
+      ingresses: ingresses.servedBy(objectId(gateway)),
       objects,
       certificates,
       pools,
+      servicePools,
       ruleLists,
       report,
     }),
@@ -68,7 +80,7 @@ export function compile({ resources, now, environment = 'Standalone' }: CompileI
     facts: {
       attachedRoutes: new Map(gateways.map(({ id, attachedRoutes }) => [id, attachedRoutes])),
       ruleLists: ruleLists.attached,
-      ingresses: new Map(),
+      ingresses: ingresses.gateways,
     },
   };
 }

@@ -7,6 +7,7 @@ import { compileFilters, compileModifier, compileRewrite, type OnUneditable } fr
 import type { UsableListener } from './listeners.ts';
 import { compileMatches } from './matches.ts';
 import { type GatewayResource, type Objects, objectId } from './objects.ts';
+import { resolvePool } from './pool-references.ts';
 import type { Pools } from './pools.ts';
 import type { Report } from './report.ts';
 import type { RouteModel } from './route-model.ts';
@@ -57,7 +58,9 @@ function compileRoute(route: WrittenRoute, index: number, context: GatewayContex
     }),
   );
   const wanted = route.listeners?.length ? new Set(route.listeners) : null;
-  const attached = listeners.filter(({ listener }) => wanted === null || wanted.has(listener.name));
+  const attached = listeners.filter(
+    ({ listener, inherits }) => wanted === null || wanted.has(inherits ?? listener.name),
+  );
   const authentication =
     route.authentication === undefined
       ? context.authentication
@@ -81,6 +84,7 @@ function compileRoute(route: WrittenRoute, index: number, context: GatewayContex
       action,
       sections: [route.name],
       ingress: null,
+      ruleLists: [],
     },
     index,
     authentication,
@@ -98,8 +102,9 @@ function compileAction(
     route.filters ?? [],
     (pool, filter) =>
       resolvePool(
-        pool,
+        gateway,
         [...path, 'filters', filter, 'requestMirror', 'backend', 'pool'],
+        pool,
         'nothing is mirrored',
         context,
       ),
@@ -146,8 +151,9 @@ function compileBackends(route: WrittenRoute, path: FieldPath, context: GatewayC
 function compileBackend(written: WrittenBackend, path: FieldPath, context: GatewayContext): Backend {
   const { pool: name, weight, filters = [] } = withDefaults(`${ROUTE}.backends[]`, written);
   const pool = resolvePool(
-    name,
+    context.gateway,
     [...path, 'pool'],
+    name,
     'requests for this backend are answered with 500',
     context,
   );
@@ -189,36 +195,4 @@ function reportUneditable(filters: FieldPath, { gateway, report }: GatewayContex
       expected:
         'one that a filter may change: a URLRewrite changes the host, and framing is up to the gateway',
     });
-}
-
-/** The id of a pool that can serve an HTTP route, or `null`. */
-function resolvePool(
-  name: string,
-  path: FieldPath,
-  /** What becomes of it where there is none. */
-  message: string,
-  { gateway, pools, objects, report }: GatewayContext,
-): string | null {
-  const id = `${gateway.namespace}/${name}`;
-  if (pools.get(id)) return id;
-  const written = objects.pools.get(id);
-  const protocol = written?.body.spec.protocol ?? 'HTTP';
-  const isByteStream = protocol === 'TCP' || protocol === 'TLS' || protocol === 'UDP';
-  if (written !== undefined && isByteStream) {
-    report.error(gateway, path, 'UnsupportedProtocol', {
-      message,
-      found: `BackendPool ${id} of protocol ${protocol}`,
-      expected: 'a pool of protocol HTTP or HTTPS',
-    });
-  } else {
-    report.error(gateway, path, 'BackendNotFound', {
-      message,
-      found:
-        written === undefined
-          ? objects.describeMissing('BackendPool', id)
-          : `BackendPool ${id}, which cannot be used itself`,
-      expected: `a BackendPool ${name} in the namespace ${gateway.namespace}`,
-    });
-  }
-  return null;
 }

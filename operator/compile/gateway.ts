@@ -13,14 +13,17 @@ import {
 import { accessControl } from './access-control.ts';
 import { compileAuthentication } from './authentications.ts';
 import type { Certificates } from './certificates.ts';
-import { compileGatewayRoutes } from './gateway-routes.ts';
+import { compileGatewayRoutes, type GatewayRoute } from './gateway-routes.ts';
 import { ANY_HOST, bySpecificity, compare } from './hostnames.ts';
+import type { ServicePools } from './ingress-backends.ts';
+import { compileIngressRoutes } from './ingress-routes.ts';
+import { compileIngressListeners, ingressPort } from './ingress-tls.ts';
 import { compileListeners, type UsableListener } from './listeners.ts';
-import { type GatewayResource, type Objects, objectId } from './objects.ts';
+import { type GatewayResource, type IngressResource, type Objects, objectId } from './objects.ts';
 import type { Pools } from './pools.ts';
-import { type ClaimedListener, transportOf } from './ports.ts';
+import { type ClaimedListener, type PortClaims, transportOf } from './ports.ts';
 import type { Report } from './report.ts';
-import { reportRoutes } from './report-routes.ts';
+import { type PlacedRoute, reportHostnames, reportShadowed } from './report-routes.ts';
 import type { RuleLists } from './rule-lists.ts';
 import { attachRoutes } from './rules.ts';
 import { compileSettings } from './settings.ts';
@@ -29,9 +32,13 @@ import { buildVirtualHosts, type VirtualHosts } from './virtual-hosts.ts';
 export interface GatewayInput {
   readonly gateway: GatewayResource;
   readonly claimed: readonly ClaimedListener[];
+  readonly ports: PortClaims;
+  /** Those that the gateway serves, the oldest first. */
+  readonly ingresses: readonly IngressResource[];
   readonly objects: Objects;
   readonly certificates: Certificates;
   readonly pools: Pools;
+  readonly servicePools: ServicePools;
   readonly ruleLists: RuleLists;
   readonly report: Report;
 }
@@ -45,11 +52,14 @@ export interface CompiledGateway {
 }
 
 export function compileGateway(input: GatewayInput): CompiledGateway {
-  const { gateway, claimed, objects, certificates, pools, ruleLists, report } = input;
+  const { gateway, claimed, objects, certificates, pools, servicePools, ruleLists, report } = input;
   const id = objectId(gateway);
   const { spec } = gateway.body;
+  const settings = compileSettings(gateway);
 
-  const listeners = compileListeners(gateway, claimed, objects, certificates, report);
+  const own = compileListeners(gateway, claimed, objects, certificates, report);
+  const tlsListeners = compileIngressListeners({ ...input, own });
+  const listeners = [...own, ...tlsListeners];
   const authentication = compileAuthentication(
     id,
     spec.authentication,
@@ -58,22 +68,34 @@ export function compileGateway(input: GatewayInput): CompiledGateway {
     objects,
     report,
   );
+
+  // Where routes are equal, the gateway's own come first.
   const routes = compileGatewayRoutes({ gateway, authentication, listeners, pools, objects, report });
-  const { rules, byListener } = attachRoutes(
-    id,
-    listeners,
-    routes.map(({ model }) => model),
-    ruleLists,
-  );
+  const ofIngresses = compileIngressRoutes({
+    ...input,
+    authentication,
+    listeners: own,
+    tlsListeners,
+    tlsPort: ingressPort(claimed),
+    paths: settings.paths,
+  });
+  const models = [...routes.map(({ model }) => model), ...ofIngresses.models];
+  const { rules, byListener } = attachRoutes(id, listeners, models, ruleLists);
 
   const hostsByListener = new Map<UsableListener, VirtualHosts>();
   for (const listener of listeners) {
     hostsByListener.set(listener, buildVirtualHosts(listener.hostnames, byListener.get(listener) ?? []));
   }
-  reportRoutes(gateway, routes, hostsByListener, report);
+  reportHostnames(gateway, routes, listeners, report);
+  reportShadowed(
+    [...routes.map((route) => placeOf(gateway, route)), ...ofIngresses.placed],
+    hostsByListener,
+    report,
+  );
 
   const compiled = listeners.map((usable) => ({
     usable,
+    isOfIngress: !own.includes(usable),
     listener: {
       name: usable.listener.name,
       protocol: usable.listener.protocol,
@@ -88,10 +110,10 @@ export function compileGateway(input: GatewayInput): CompiledGateway {
   const content: Omit<Snapshot, 'hash'> = {
     format: SNAPSHOT_FORMAT,
     gateway: { namespace: gateway.namespace, name: gateway.name },
-    settings: compileSettings(gateway),
+    settings,
     ports: groupByPort(compiled),
     rules,
-    pools: usedPools(rules, pools),
+    pools: usedPools(rules, (pool) => pools.get(pool) ?? servicePools.get(pool)),
     certificates: usedCertificates(listeners, certificates),
     authentications: usedAuthentications(authentication, rules, routes),
     ruleLists: usedRuleLists(rules, ruleLists),
@@ -100,40 +122,55 @@ export function compileGateway(input: GatewayInput): CompiledGateway {
     id,
     snapshot: { ...content, hash: snapshotHash(content) },
     attachedRoutes: new Map(
-      listeners.map((listener) => [listener.listener.name, byListener.get(listener)?.length ?? 0]),
+      own.map((listener) => [listener.listener.name, byListener.get(listener)?.length ?? 0]),
     ),
   };
 }
 
-function groupByPort(compiled: readonly { usable: UsableListener; listener: Listener }[]): Port[] {
+function placeOf(gateway: GatewayResource, { model, index }: GatewayRoute): PlacedRoute {
+  const path = ['spec', 'routes', index, 'match'];
+  return { model, resource: gateway, path, name: `route ${model.sections[0]}` };
+}
+
+interface CompiledListener {
+  readonly usable: UsableListener;
+  readonly listener: Listener;
+  readonly isOfIngress: boolean;
+}
+
+function groupByPort(compiled: readonly CompiledListener[]): Port[] {
   const ports = new Map<string, { port: number; transport: Port['transport']; listeners: Listener[] }>();
-  for (const { usable, listener } of compiled) {
+  for (const { usable, listener } of [...compiled].sort(byMostSpecificHostname)) {
     const { port } = usable.listener;
     const transport = transportOf(usable.listener);
     const entry = ports.get(`${port} ${transport}`) ?? { port, transport, listeners: [] };
     entry.listeners.push(listener);
     ports.set(`${port} ${transport}`, entry);
   }
-  for (const { listeners } of ports.values()) listeners.sort(byMostSpecificHostname);
   return [...ports.values()].sort(
     (left, right) => left.port - right.port || compare(left.transport, right.transport),
   );
 }
 
-function byMostSpecificHostname(left: Listener, right: Listener): number {
-  return bySpecificity(mostSpecific(left), mostSpecific(right)) || compare(left.name, right.name);
+/** Those of Ingresses last: a client that asks for no host gets the gateway's own certificate. */
+function byMostSpecificHostname(left: CompiledListener, right: CompiledListener): number {
+  return (
+    Number(left.isOfIngress) - Number(right.isOfIngress) ||
+    bySpecificity(mostSpecific(left.listener), mostSpecific(right.listener)) ||
+    compare(left.listener.name, right.listener.name)
+  );
 }
 
 function mostSpecific({ hostnames }: Listener): string {
   return [...hostnames].sort(bySpecificity)[0] ?? ANY_HOST;
 }
 
-function usedPools(rules: readonly Rule[], pools: Pools): Pool[] {
+function usedPools(rules: readonly Rule[], poolOf: (id: string) => Pool | undefined): Pool[] {
   const used = new Map<string, Pool>();
   for (const { backends, filters } of rules) {
     for (const { pool: id } of [...backends, ...filters.mirrors]) {
-      const pool = id === null ? null : pools.get(id);
-      if (pool) used.set(pool.id, pool);
+      const pool = id === null ? undefined : poolOf(id);
+      if (pool !== undefined) used.set(pool.id, pool);
     }
   }
   return sortedById(used.values());

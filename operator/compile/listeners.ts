@@ -1,5 +1,5 @@
 import type { Certificate, ListenerTls } from '../../proxy/config/snapshot.ts';
-import { withDefaults } from '../resources/index.ts';
+import { type FieldPath, type Resource, withDefaults } from '../resources/index.ts';
 import { compileCaCertificates } from './ca-certificates.ts';
 import type { Certificates } from './certificates.ts';
 import { covers } from './hostnames.ts';
@@ -15,6 +15,11 @@ export interface UsableListener {
   /** Sorted; empty is every host. */
   readonly hostnames: readonly string[];
   readonly tls: ListenerTls | null;
+  /**
+   * The listener of the gateway that would have had these hosts, where an Ingress has brought a certificate for them:
+   * what is attached to that one holds here too.
+   */
+  readonly inherits: string | null;
 }
 
 /** The listeners that can be served: one that lacks what its TLS needs is left out and reported. */
@@ -29,7 +34,7 @@ export function compileListeners(
   for (const { listener, index } of claimed) {
     const hostnames = [...new Set(listener.hostnames)].sort();
     const tls = compileTls(gateway, listener, index, objects, certificates, report);
-    if (tls !== undefined) usable.push({ listener, hostnames, tls });
+    if (tls !== undefined) usable.push({ listener, hostnames, tls, inherits: null });
   }
   return usable;
 }
@@ -112,18 +117,35 @@ function reportMissingNames(
   certificates: readonly Certificate[],
   report: Report,
 ): void {
-  const names = certificates.flatMap(({ dnsNames }) => dnsNames);
   for (const [place, hostname] of hostnames.entries()) {
-    if (names.some((name) => bears(name, hostname))) continue;
-    report.warning(gateway, ['spec', 'listeners', index, 'hostnames', place], 'CertificateNameMismatch', {
-      message: 'clients that ask for this host refuse the certificate',
-      found:
-        names.length === 0
-          ? 'certificates without DNS names'
-          : `certificates for ${[...new Set(names)].join(', ')}`,
-      expected: `a certificate for ${hostname}`,
-    });
+    reportMissingName(
+      gateway,
+      ['spec', 'listeners', index, 'hostnames', place],
+      hostname,
+      certificates,
+      report,
+    );
   }
+}
+
+/** Warns of a host that none of the certificates is for. */
+export function reportMissingName(
+  resource: Resource,
+  path: FieldPath,
+  hostname: string,
+  certificates: readonly Certificate[],
+  report: Report,
+): void {
+  const names = certificates.flatMap(({ dnsNames }) => dnsNames);
+  if (names.some((name) => bears(name, hostname))) return;
+  report.warning(resource, path, 'CertificateNameMismatch', {
+    message: 'clients that ask for this host refuse the certificate',
+    found:
+      names.length === 0
+        ? 'certificates without DNS names'
+        : `certificates for ${[...new Set(names)].join(', ')}`,
+    expected: `a certificate for ${hostname}`,
+  });
 }
 
 /**

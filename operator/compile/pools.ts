@@ -10,6 +10,7 @@ import { findServicePort } from './services.ts';
 import { compileDrain, milliseconds } from './settings.ts';
 
 type Spec = PoolResource['body']['spec'];
+type Settings = Omit<Spec, 'targets'>;
 type WrittenTarget = Spec['targets'][number];
 
 /** Pools by id; one that cannot be used has `null`, and its reason is reported with it. */
@@ -48,15 +49,28 @@ function compilePool(resource: PoolResource, context: PoolContext): Pool | null 
     report.rejected(resource);
     return null;
   }
-  const connections = withDefaults('BackendPool.spec.connections', spec.connections);
-  const dns = withDefaults('BackendPool.spec.dns', spec.dns);
   return {
     id: objectId(resource),
     protocol,
     targets: compileTargets(resource, context),
-    hostHeader: compileHostHeader(spec),
     tls,
     probe: compileProbe(resource, protocol, report),
+    ...compilePoolSettings(spec),
+  };
+}
+
+/** A pool of which nothing is written but its targets. */
+export function defaultPool(id: string, targets: readonly Target[]): Pool {
+  return { id, protocol: 'HTTP', targets, tls: null, probe: null, ...compilePoolSettings({}) };
+}
+
+type PoolSettings = Omit<Pool, 'id' | 'protocol' | 'targets' | 'tls' | 'probe'>;
+
+function compilePoolSettings(spec: Settings): PoolSettings {
+  const connections = withDefaults('BackendPool.spec.connections', spec.connections);
+  const dns = withDefaults('BackendPool.spec.dns', spec.dns);
+  return {
+    hostHeader: compileHostHeader(spec),
     ejection: compileEjection(spec),
     loadBalancing: compileLoadBalancing(spec),
     affinity: compileAffinity(spec),
@@ -141,7 +155,7 @@ function describeTarget(target: Target): string {
   }
 }
 
-function compileHostHeader(spec: Spec): Pool['hostHeader'] {
+function compileHostHeader(spec: Settings): Pool['hostHeader'] {
   const { from, value } = withDefaults('BackendPool.spec.hostHeader', spec.hostHeader);
   return from === 'Override' ? { from, value: value ?? '' } : { from };
 }
@@ -243,7 +257,7 @@ function compileStatuses(
   return ranges.sort((left, right) => left.from - right.from || left.to - right.to);
 }
 
-function compileEjection(spec: Spec): Pool['ejection'] {
+function compileEjection(spec: Settings): Pool['ejection'] {
   const ejection = withDefaults('BackendPool.spec.ejection', spec.ejection);
   if (ejection.mode === 'Disabled') return null;
   return {
@@ -254,7 +268,7 @@ function compileEjection(spec: Spec): Pool['ejection'] {
   };
 }
 
-function compileLoadBalancing(spec: Spec): Pool['loadBalancing'] {
+function compileLoadBalancing(spec: Settings): Pool['loadBalancing'] {
   const { policy, consistentHash } = withDefaults('BackendPool.spec.loadBalancing', spec.loadBalancing);
   if (policy !== 'ConsistentHash') return { policy };
   const { header, cookie, query } = consistentHash ?? {};
@@ -265,7 +279,7 @@ function compileLoadBalancing(spec: Spec): Pool['loadBalancing'] {
   return { policy, key };
 }
 
-function compileAffinity({ affinity }: Spec): Pool['affinity'] {
+function compileAffinity({ affinity }: Settings): Pool['affinity'] {
   if (affinity === undefined) return null;
   if (affinity.query !== undefined) return { by: 'query', name: affinity.query };
   const cookie = withDefaults('BackendPool.spec.affinity.cookie', affinity.cookie);

@@ -19,6 +19,13 @@ interface Claim {
   readonly owners: Map<string, string>;
 }
 
+/** Why a port cannot be had. */
+export interface PortConflict {
+  readonly code: 'PortUnavailable' | 'ProtocolConflict';
+  readonly found: string;
+  readonly expected: string;
+}
+
 const SERVED_PROTOCOLS = ['HTTP', 'HTTPS'];
 /** What a pod listens on itself: the admin endpoints, and what Kubernetes and the operator ask. */
 const PORTS_OF_PODS: readonly number[] = [9901, 9902];
@@ -31,7 +38,7 @@ const PORTS_OF_PODS: readonly number[] = [9901, 9902];
 export class PortClaims {
   readonly #environment: Environment;
   readonly #report: Report;
-  #claims = new Map<number, Claim>();
+  readonly #claims = new Map<string, Claim>();
 
   constructor(environment: Environment, report: Report) {
     this.#environment = environment;
@@ -40,7 +47,6 @@ export class PortClaims {
 
   /** The listeners of the gateway that have their port. */
   claim(gateway: GatewayResource): ClaimedListener[] {
-    if (this.#environment === 'Cluster') this.#claims = new Map();
     const claimed: ClaimedListener[] = [];
     for (const [index, listener] of gateway.body.spec.listeners.entries()) {
       if (this.#isServed(gateway, listener, index) && this.#claimOne(gateway, listener, index)) {
@@ -48,6 +54,33 @@ export class PortClaims {
       }
     }
     return claimed;
+  }
+
+  /**
+   * Claims a port for the TLS of Ingresses, once all gateways have theirs; a gateway may have it already.
+   *
+   * @returns why it cannot be had, or `null`
+   */
+  claimForIngresses(gateway: GatewayResource, port: number): PortConflict | null {
+    const key = this.#keyOf(gateway, port);
+    const id = objectId(gateway);
+    const claim = this.#claims.get(key) ?? { gateway: id, transport: 'TLS', owners: new Map() };
+    if (claim.gateway !== id) {
+      return {
+        code: 'PortUnavailable',
+        found: `port ${port}, which EdgeGateway ${claim.gateway} has already`,
+        expected: `an HTTPS listener of EdgeGateway ${id}, whose port is used then`,
+      };
+    }
+    if (claim.transport !== 'TLS') {
+      return {
+        code: 'ProtocolConflict',
+        found: `port ${port}, which EdgeGateway ${id} serves without TLS`,
+        expected: 'an HTTPS listener on another port, which is used then',
+      };
+    }
+    this.#claims.set(key, claim);
+    return null;
   }
 
   #isServed(gateway: GatewayResource, { protocol }: WrittenListener, index: number): boolean {
@@ -63,7 +96,8 @@ export class PortClaims {
   #claimOne(gateway: GatewayResource, listener: WrittenListener, index: number): boolean {
     const { port } = listener;
     const transport = transportOf(listener);
-    const claim = this.#claims.get(port) ?? { gateway: objectId(gateway), transport, owners: new Map() };
+    const key = this.#keyOf(gateway, port);
+    const claim = this.#claims.get(key) ?? { gateway: objectId(gateway), transport, owners: new Map() };
     const path = ['spec', 'listeners', index];
     if (this.#environment === 'Cluster' && PORTS_OF_PODS.includes(port)) {
       this.#report.error(gateway, [...path, 'port'], 'PortUnavailable', {
@@ -102,8 +136,13 @@ export class PortClaims {
       return false;
     }
     for (const hostname of hostnames) claim.owners.set(hostname, listener.name);
-    this.#claims.set(port, claim);
+    this.#claims.set(key, claim);
     return true;
+  }
+
+  /** Pods have ports of their own, so only those of one gateway can meet. */
+  #keyOf(gateway: GatewayResource, port: number): string {
+    return this.#environment === 'Cluster' ? `${objectId(gateway)} ${port}` : String(port);
   }
 }
 

@@ -22,4 +22,6 @@ export interface RouteModel {
   readonly sections: readonly string[];
   /** The id of the Ingress that it came from; `null` for other kinds. */
   readonly ingress: string | null;
+  /** The ids of the rule lists that it names itself. */
+  readonly ruleLists: readonly string[];
 }

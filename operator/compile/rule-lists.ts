@@ -14,12 +14,13 @@ export interface RuleLists {
   readonly attached: ReadonlyMap<string, readonly (string | null)[]>;
   /**
    * The ids of the lists that hold for a route of a gateway on a listener: first those of the whole gateway,
-   * then those of the listener, then those of the route or its Ingress; each group by name.
+   * then those of the listener, then those of the route or its Ingress, then those that it names itself; each group
+   * by name.
    */
   forRoute(
     gateway: string,
     listener: string,
-    route: Pick<RouteModel, 'sections' | 'ingress'>,
+    route: Pick<RouteModel, 'sections' | 'ingress' | 'ruleLists'>,
   ): readonly string[];
 }
 
@@ -60,14 +61,14 @@ export function compileRuleLists(
   return {
     byId,
     attached,
-    forRoute(gateway, listener, { sections, ingress }) {
+    forRoute(gateway, listener, { sections, ingress, ruleLists }) {
       const places = [
         gateway,
         listenerPlace(gateway, listener),
         ...sections.map((name) => routePlace(gateway, name)),
         ...(ingress === null ? [] : [ingressPlace(ingress)]),
       ];
-      return [...new Set(places.flatMap((place) => [...(byPlace.get(place) ?? [])]))];
+      return [...new Set([...places.flatMap((place) => [...(byPlace.get(place) ?? [])]), ...ruleLists])];
     },
   };
 }

@@ -29,7 +29,7 @@ export function attachRoutes(
       const listener = byName.get(name);
       if (listener === undefined) continue;
       if (effectiveHostnames(model.hostnames, listener.hostnames).length === 0) continue;
-      const lists = ruleLists.forRoute(gateway, name, model);
+      const lists = ruleLists.forRoute(gateway, listener.inherits ?? name, model);
       const variant = lists.join(' ');
       const rule =
         variants.get(variant) ?? rules.push({ id: model.id, ...model.action, ruleLists: lists }) - 1;

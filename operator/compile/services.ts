@@ -10,30 +10,29 @@ export interface ServicePort {
 
 /** Why a Service cannot be a target. */
 export interface UnusableService {
-  readonly code: 'BackendNotFound' | 'UnsupportedValue';
+  readonly code: 'BackendNotFound' | 'UnsupportedProtocol' | 'UnsupportedValue';
   readonly found: string;
   readonly expected: string;
 }
 
 /**
- * The port of a Service, by its number or its name. Outside a cluster nothing is looked up: which addresses
- * the Service has is then said by who starts the proxy, and so is whether there are any.
+ * The port of a Service, by its number or its name. Outside a cluster nothing but the number of a name is looked
+ * up: which addresses the Service has is then said by who starts the proxy, and so is whether there are any.
  */
 export function findServicePort(
   { namespace, name, port }: { namespace: string; name: string; port: number | string },
   environment: Environment,
   objects: Objects,
 ): ServicePort | UnusableService {
-  if (environment === 'Standalone') {
-    return typeof port === 'number' ? { port, portName: '' } : { port: 0, portName: port };
-  }
+  if (environment === 'Standalone' && typeof port === 'number') return { port, portName: '' };
   const id = `${namespace}/${name}`;
   const service = objects.services.get(id);
   if (service === undefined) {
+    const expected = `a Service ${name} in the namespace ${namespace}`;
     return {
       code: 'BackendNotFound',
       found: objects.describeMissing('Service', id),
-      expected: `a Service ${name} in the namespace ${namespace}`,
+      expected: environment === 'Cluster' ? expected : `${expected}, or the number of its port`,
     };
   }
   const { type, ports = [] } = service.body.spec ?? {};
@@ -46,7 +45,9 @@ export function findServicePort(
   }
   const overTcp = ports.filter(({ protocol = 'TCP' }) => protocol === 'TCP');
   const found = overTcp.find((each) => (typeof port === 'number' ? each.port : each.name) === port);
-  if (found !== undefined) return { port: found.port, portName: found.name ?? '' };
+  if (found !== undefined) {
+    return { port: found.port, portName: environment === 'Cluster' ? (found.name ?? '') : '' };
+  }
   const listed = overTcp.map((each) => (each.name ? `${each.port} (${each.name})` : String(each.port)));
   return {
     code: 'BackendNotFound',

@@ -109,7 +109,16 @@ test('a match is told of when an equal one for the same name hides it', () => {
 
 function model(id: string, names: readonly string[], matches: readonly RouteMatch[]): RouteModel {
   // The compiler of virtual hosts only hands the action on.
-  return { id, hostnames: names, listeners: [], matches, sections: [], ingress: null, action: null as never };
+  return {
+    id,
+    hostnames: names,
+    listeners: [],
+    matches,
+    sections: [],
+    ingress: null,
+    ruleLists: [],
+    action: null as never,
+  };
 }
 
 /** As the snapshot is defined: the hosts in their order, in each the first match. */

@@ -2,6 +2,7 @@
 
 export { type DefaultsPath, defaults, withDefaults } from './defaults.ts';
 export {
+  anyOf,
   type Diagnostic,
   type DiagnosticCode,
   describeHidden,
@@ -14,5 +15,6 @@ export {
 } from './diagnostics.ts';
 export { isClusterScoped, isOwnKind } from './kinds.ts';
 export { type LoadResult, loadResources } from './load.ts';
+export { nearest } from './suggest.ts';
 export type * from './types.ts';
 export { validateResource } from './validate.ts';

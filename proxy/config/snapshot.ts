@@ -76,7 +76,10 @@ export interface Port {
   readonly port: number;
   /** What the first bytes of a connection are: decides which server listens. */
   readonly transport: 'Cleartext' | 'TLS' | 'UDP';
-  /** Most specific hostname first; a request belongs to exactly one listener (listener isolation). */
+  /**
+   * The gateway's own, then those that certificates of Ingresses make; each most specific hostname first. A request
+   * belongs to exactly one listener (listener isolation). The first serves TLS clients that ask for no host.
+   */
   readonly listeners: readonly Listener[];
 }
 
