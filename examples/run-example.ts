@@ -11,6 +11,8 @@ export interface Example {
   /** The folder with the configuration. */
   readonly folder: URL;
   readonly backends: readonly { readonly module: URL; readonly env?: Readonly<Record<string, string>> }[];
+  /** Where the Services of the configuration are on this machine, as `sluice run --service` wants it. */
+  readonly services: readonly string[];
   /** What the gateway answers when everything is up: any status below 500 will do. */
   readonly url: string;
   /** What to do now, once it is up. */
@@ -23,7 +25,7 @@ export interface Example {
  * Children are in process groups of their own, so that Ctrl-C in a terminal reaches this process alone and the order
  * of stopping is ours: the gateway first, and then what it leads to.
  */
-export async function runExample({ folder, backends, url, advice }: Example): Promise<void> {
+export async function runExample({ folder, backends, services, url, advice }: Example): Promise<void> {
   const started = backends.map(({ module, env }) =>
     fork(module, {
       detached: true,
@@ -42,7 +44,11 @@ export async function runExample({ folder, backends, url, advice }: Example): Pr
 
   const gateway = fork(
     new URL('../cli/main.ts', import.meta.url),
-    ['run', '-f', fileURLToPath(folder), ...process.argv.slice(2)],
+    [
+      ...['run', '-f', fileURLToPath(folder)],
+      ...services.flatMap((service) => ['--service', service]),
+      ...process.argv.slice(2),
+    ],
     { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
   );
   let stopping = false;

@@ -196,6 +196,32 @@ describe('stop', () => {
   });
 });
 
+describe('Services on one machine', () => {
+  const withService = (port: number): Resource[] => [
+    resources(port)[0]!,
+    backendPool('backend', { targets: [{ serviceRef: { name: 'chat', port: 80 } }] }),
+  ];
+
+  test('are where the command line says', async () => {
+    const port = await freePort();
+    await using _gateway = await Gateway.start(withService(port), {}, [
+      '--service',
+      `chat:80=localhost:${backendPort}`,
+    ]);
+    assert.equal(await (await fetch(`http://127.0.0.1:${port}/a`)).text(), 'backend /a');
+  });
+
+  test('are missing otherwise, which says how to name them', async () => {
+    const port = await freePort();
+    await using gateway = await Gateway.start(withService(port));
+    assert.equal(await status(`http://127.0.0.1:${port}/`), 503);
+    const [pool] = (await (await fetch(`${gateway.adminUrl}/pools`)).json()) as {
+      targets: { problem: string }[];
+    }[];
+    assert.match(pool!.targets[0]!.problem, /--service default\/chat:80=HOST:PORT/);
+  });
+});
+
 describe('start', () => {
   test('a port that is taken is reported, and the rest is served', async () => {
     const port = await freePort();

@@ -28,14 +28,13 @@ const SCREENSHOTS = projectFile('test/.artifacts');
 const executablePath = findTool('chromium', 'chromium-browser', 'google-chrome');
 const skip = skipWithout('Chromium', executablePath, 'Install it with the package manager of your system.');
 
-/** The files of the example, with other ports. */
-async function chatResources(listenerPort: number, backendPort: number): Promise<Resource[]> {
+/** The files of the example, with another port. */
+async function chatResources(listenerPort: number): Promise<Resource[]> {
   const names = (await readdir(CHAT)).filter((name) => name.endsWith('.yaml'));
   const texts = await Promise.all(names.map((name) => readFile(join(CHAT, name), 'utf8')));
   const resources = texts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS()));
   for (const { kind, spec } of resources) {
     if (kind === 'EdgeGateway') spec.listeners[0].port = listenerPort;
-    if (kind === 'BackendPool') spec.targets[0].port = backendPort;
   }
   return resources as Resource[];
 }
@@ -59,7 +58,8 @@ describe('the chat example in Chromium', { skip }, () => {
     backend = await startBackend(0);
     const port = await freePort();
     url = `http://localhost:${port}/`;
-    gateway = await Gateway.start(await chatResources(port, backend.port));
+    const service = `chat-backend:9443=127.0.0.1:${backend.port}`;
+    gateway = await Gateway.start(await chatResources(port), {}, ['--service', service]);
     browser = await chromium.launch({ executablePath: executablePath!, args: FLAGS, headless: true });
   });
   after(async () => {

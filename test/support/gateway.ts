@@ -86,25 +86,38 @@ export class Gateway implements AsyncDisposable {
     this.#removeFolder = removeFolder;
   }
 
-  /** Serves these resources; the file can be replaced with {@link Gateway.apply}. */
-  static async start(resources: readonly Resource[], env: Record<string, string> = {}): Promise<Gateway> {
+  /**
+   * Serves these resources; the file can be replaced with {@link Gateway.apply}.
+   *
+   * @param args more arguments for `sluice run`
+   */
+  static async start(
+    resources: readonly Resource[],
+    env: Record<string, string> = {},
+    args: readonly string[] = [],
+  ): Promise<Gateway> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
     await writeFile(join(folder, 'gateway.yaml'), yamlOf(resources));
-    return Gateway.#run(folder, true, env);
+    return Gateway.#run(folder, true, env, args);
   }
 
   /** Serves files that are there already. */
   static serve(folder: string): Promise<Gateway> {
-    return Gateway.#run(folder, false, {});
+    return Gateway.#run(folder, false, {}, []);
   }
 
-  static async #run(path: string, removeFolder: boolean, env: Record<string, string>): Promise<Gateway> {
+  static async #run(
+    path: string,
+    removeFolder: boolean,
+    env: Record<string, string>,
+    args: readonly string[],
+  ): Promise<Gateway> {
     const adminPort = await freePort();
     const adminUrl = `http://127.0.0.1:${adminPort}`;
     try {
       const started = await startProcess({
         command: process.execPath,
-        args: ['--expose-gc', CLI, 'run', '-f', path, '--admin', `127.0.0.1:${adminPort}`],
+        args: ['--expose-gc', CLI, 'run', '-f', path, '--admin', `127.0.0.1:${adminPort}`, ...args],
         env,
         ready: async () => (await fetch(`${adminUrl}/readyz`)).ok,
       });

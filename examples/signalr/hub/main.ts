@@ -1,7 +1,7 @@
 /**
  * Runs the hub: `node examples/signalr/hub/main.ts`
  *
- *   PORT   where to listen (default: 9001)
+ *   PORT, HOST   where to listen (default: 9001 on 127.0.0.1)
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { HubServer } from './server.ts';
@@ -9,6 +9,7 @@ import { HubServer } from './server.ts';
 const hub = await HubServer.start({
   path: '/chat',
   port: Number(process.env.PORT ?? 9001),
+  host: process.env.HOST ?? '127.0.0.1',
   methods: {
     say: (_caller, name: string, text: string) => hub.broadcast('said', name, text),
     async *countdown(_caller, from: number) {
