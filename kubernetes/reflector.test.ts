@@ -418,14 +418,19 @@ test('a type that the server lacks: an error, or nothing there until it turns up
   const optional = r.reflector({ optional: true });
   await optional.synced;
   assert.equal(optional.store.size, 0);
-  await eventually(() => optional.error !== null, 'the refusal');
-  assert.equal(optional.error, 'list configmaps: 404 page not found (404)');
+  const absence = 'watch configmaps: the server does not have this type yet';
+  await eventually(() => r.lines.includes(absence), 'a word about it');
+  assert.equal(optional.error, null);
   let synced = false;
   void strict.synced.then(() => {
     synced = true;
   });
   await eventually(() => strict.error !== null, 'the refusal');
+  assert.equal(strict.error, 'list configmaps: 404 page not found (404)');
   assert.equal(synced, false);
+  const { failures: refused } = optional.counts;
+  await runUntil(r.clock, () => optional.counts.failures > refused + 2, 'more refusals');
+  assert.equal(r.lines.filter((line) => line === absence).length, 1);
   installed = true;
   r.server.put(CONFIG_MAPS, configMap('a', '1'));
   await runUntil(r.clock, () => strict.store.size === 1 && optional.store.size === 1, 'the objects');

@@ -76,6 +76,7 @@ export class Reflector<T extends KubernetesObject> {
   #refusals = 0;
   #heardAtMs: number;
   #error: string | null = null;
+  #isAbsenceTold = false;
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
@@ -136,15 +137,14 @@ export class Reflector<T extends KubernetesObject> {
   }
 
   async #list(): Promise<void> {
-    const { transport, keepManagedFields = false, optional = false } = this.#options;
+    const { transport, keepManagedFields = false } = this.#options;
     this.#listing ??= new Listing<T>(transport, this.#options, { ...this.#options, keepManagedFields });
     const listing = this.#listing;
     try {
       while (!(await listing.next(this.#stopping.signal))) this.#heard();
     } catch (error) {
       if (!isPassing(error)) this.#listing = null;
-      // Only for a store that is empty anyway: an answer that denies what was there is not believed.
-      if (optional && this.#store.size === 0 && error instanceof ApiError && error.notFound) {
+      if (this.#isAbsent(error)) {
         this.#heardAtMs = this.#options.clock.now();
         this.#synced.resolve();
       }
@@ -226,11 +226,24 @@ export class Reflector<T extends KubernetesObject> {
   /** @returns how long to wait. */
   #failed(error: KubernetesError): number {
     this.#counts.failures++;
-    if (error.message !== this.#error) this.#options.log.warn(error.message);
-    this.#error = error.message;
+    if (this.#isAbsent(error)) {
+      if (!this.#isAbsenceTold) {
+        this.#options.log.info(`${inWords('watch', this.#options)}: the server does not have this type yet`);
+      }
+      this.#isAbsenceTold = true;
+    } else {
+      if (error.message !== this.#error) this.#options.log.warn(error.message);
+      this.#error = error.message;
+    }
     if (this.#needsList(error)) this.#resourceVersion = null;
     const retryAfterMs = error instanceof ApiError ? error.retryAfterMs : 0;
     return this.#backoff.next(Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+  }
+
+  /** Only for a store that is empty anyway: an answer that denies what was there is not believed. */
+  #isAbsent(error: unknown): boolean {
+    const { optional = false } = this.#options;
+    return optional && this.#store.size === 0 && error instanceof ApiError && error.notFound;
   }
 
   /** Whether watching on from where we are has no prospect. A lost connection has. */

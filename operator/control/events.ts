@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   type Clock,
   KubernetesError,
@@ -64,7 +65,7 @@ export class EventRecorder {
     const event = {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
-      metadata: { generateName: `${name.slice(0, 200)}.`, namespace } as never,
+      metadata: { name: `${name.slice(0, 230)}.${randomBytes(8).toString('hex')}`, namespace },
       // Times of this API have microseconds.
       eventTime: new Date(clock.epochMs()).toISOString().replace('Z', '000Z'),
       reportingController: controller,
