@@ -125,6 +125,33 @@ test('opens, keeps and closes ports', async (t) => {
   }
 });
 
+test('the TLS servers of listeners for which nothing changes stay', async (t) => {
+  const { listeners } = setUp(t);
+  const number = await freePort();
+  const [a, b] = await Promise.all([
+    ca.certificate('default/a', ['a.example']),
+    ca.certificate('default/b', ['b.example']),
+  ]);
+  const made = t.mock.method(tls, 'createServer').mock;
+  const madeBy = async (certificates: Certificate[], ...list: Listener[]): Promise<number> => {
+    const before = made.callCount();
+    assert.deepEqual(await listeners.apply(tlsSnapshot(number, certificates, ...list)), []);
+    return made.callCount() - before;
+  };
+  const one = https('one', ['a.example'], ['default/a']);
+  const equal = https('equal', ['*.a.example'], ['default/a']);
+  const other = https('other', ['b.example'], ['default/b']);
+  const stricter = https('one', ['a.example'], ['default/a'], { minVersion: 'TLSv1.3' });
+  assert.equal(await madeBy([a, b], one, equal, other), 2, 'equal demands share a server');
+  assert.equal(await madeBy([{ ...a }, b], one, equal, other), 0);
+  assert.equal(await madeBy([a], one), 0);
+  assert.equal(await madeBy([a], stricter), 1);
+  assert.equal(await madeBy([a, b], stricter, other), 1, 'what was removed is gone');
+  const renewed = await ca.certificate('default/a', ['a.example'], { commonName: 'renewed' });
+  assert.equal(await madeBy([renewed, b], stricter, other), 1);
+  assert.match(nameOf(await dial(t, number, { servername: 'a.example' })), /CN=renewed/);
+});
+
 test('a port that cannot be opened is reported, and tried again at the next application', async (t) => {
   const { listeners } = setUp(t);
   const [free, taken] = [await freePort(), await freePort()];

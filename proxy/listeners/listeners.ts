@@ -38,6 +38,7 @@ export class Listeners {
   readonly #options: ListenersOptions;
   readonly #limit: ConnectionLimit;
   readonly #ports = new Map<number, OpenPort>();
+  readonly #tlsPorts = new Map<number, TlsPort>();
   readonly #refused: Family<Counter>;
   readonly #handshakeFailures: Family<Counter>;
   /** Applications come one after the other: opening a port takes a moment. */
@@ -86,6 +87,7 @@ export class Listeners {
       if (handler !== null) wanted.set(port.port, handler);
     }
     for (const port of this.#ports.keys()) if (!wanted.has(port)) this.#close(port);
+    for (const port of this.#tlsPorts.keys()) if (!wanted.has(port)) this.#tlsPorts.delete(port);
     const opened = [...wanted].map(([port, handler]) => this.#open(port, handler, snapshot));
     for (const failure of await Promise.all(opened)) if (failure !== null) failures.push(failure);
     return failures;
@@ -106,7 +108,9 @@ export class Listeners {
     const { tcpKeepAliveMs, limits } = snapshot.settings;
     const { accept } = this.#options;
     if (port.transport === 'TLS') {
-      const tlsPort = new TlsPort(port, certificates, this.#tlsHandlers(number));
+      const previous = this.#tlsPorts.get(number) ?? null;
+      const tlsPort = new TlsPort(port, certificates, this.#tlsHandlers(number), previous);
+      this.#tlsPorts.set(number, tlsPort);
       for (const [name, problem] of tlsPort.failures) {
         failures.push({ port: number, listeners: [name], message: `listener ${name}: ${problem}` });
       }

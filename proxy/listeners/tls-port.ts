@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import tls from 'node:tls';
-import type { Certificate, Listener, ListenerTls, Port } from '../config/snapshot.ts';
+import type { Certificate, ListenerTls, Port } from '../config/snapshot.ts';
 import { HostnameIndex, normaliseHost } from '../routing/hostname.ts';
 import { parseClientHello } from './client-hello.ts';
 import { clientCertificateFailure, type HandshakeFailure, handshakeFailure } from './words.ts';
@@ -39,31 +39,46 @@ export interface TlsHandlers {
   failed(failure: HandshakeFailure): void;
 }
 
-/** A listener with its TLS server and certificates; immutable, replaced as a whole when anything changes. */
+/** The TLS server of listeners with equal demands; immutable, replaced as a whole when anything changes. */
 interface Terminator {
-  readonly server: tls.Server;
-  readonly contexts: HostnameIndex<tls.SecureContext>;
-  readonly fallback: tls.SecureContext;
+  /** `null` where no certificate can be used. */
+  readonly server: tls.Server | null;
+  /** What is wrong with certificates that are left out. */
+  readonly problem: string | null;
 }
 
 export class TlsPort {
   readonly #handlers: TlsHandlers;
-  readonly #terminators = new HostnameIndex<Terminator>();
+  readonly #servers = new HostnameIndex<tls.Server>();
+  /** By what they are made of. */
+  readonly #made = new Map<string, Terminator>();
   /** For clients without a server name where no listener takes any name. */
-  #default: Terminator | null = null;
+  #default: tls.Server | null = null;
   /** What is wrong with listeners that are left out, by name. */
   readonly failures = new Map<string, string>();
 
-  constructor(port: Port, certificates: ReadonlyMap<string, Certificate>, handlers: TlsHandlers) {
+  /** @param previous the same port before: its servers are taken over where nothing has changed for them */
+  constructor(
+    port: Port,
+    certificates: ReadonlyMap<string, Certificate>,
+    handlers: TlsHandlers,
+    previous: TlsPort | null = null,
+  ) {
     this.#handlers = handlers;
+    const fingerprints = new Map<Certificate, string>();
     for (const listener of port.listeners) {
       const { tls: settings } = listener;
       if (listener.protocol !== 'HTTPS' || settings === null || settings.mode !== 'Terminate') continue;
-      const terminator = this.#terminator(listener, settings, certificates);
-      if (terminator === null) continue;
-      this.#default ??= terminator;
-      if (listener.hostnames.length === 0) this.#terminators.add('*', terminator);
-      else for (const hostname of listener.hostnames) this.#terminators.add(hostname, terminator);
+      const shown = settings.certificates.flatMap((id) => certificates.get(id) ?? []);
+      const key = keyOf(settings, shown, fingerprints);
+      const earlier = this.#made.get(key) ?? (previous === null ? undefined : previous.#made.get(key));
+      const terminator = earlier ?? terminatorOf(settings, shown, handlers);
+      this.#made.set(key, terminator);
+      if (terminator.problem !== null) this.failures.set(listener.name, terminator.problem);
+      if (terminator.server === null) continue;
+      this.#default ??= terminator.server;
+      if (listener.hostnames.length === 0) this.#servers.add('*', terminator.server);
+      else for (const hostname of listener.hostnames) this.#servers.add(hostname, terminator.server);
     }
   }
 
@@ -83,79 +98,93 @@ export class TlsPort {
   #handshake(socket: Socket, serverName: string): void {
     // Server names are never addresses (RFC 6066 §3), but some clients send them: as good as none.
     const name = isIP(serverName) === 0 ? normaliseHost(serverName) : '';
-    const terminator = this.#terminators.find(name) ?? (name === '' ? this.#default : null);
-    if (terminator === null) {
+    const server = this.#servers.find(name) ?? (name === '' ? this.#default : null);
+    if (server === null) {
       this.#handlers.failed('unknown_server_name');
       socket.end(UNRECOGNIZED_NAME);
       socket.destroySoon();
       return;
     }
-    terminator.server.emit('connection', socket);
+    server.emit('connection', socket);
   }
+}
 
-  #terminator(
-    listener: Listener,
-    settings: ListenerTls,
-    certificates: ReadonlyMap<string, Certificate>,
-  ): Terminator | null {
-    const contexts = new HostnameIndex<tls.SecureContext>();
-    let first: { context: tls.SecureContext; certificate: Certificate } | null = null;
-    for (const id of settings.certificates) {
-      const certificate = certificates.get(id);
-      if (certificate === undefined) continue;
-      try {
-        const context = secureContext(certificate, settings, this.#handlers.ticketKeys);
-        first ??= { context, certificate };
-        for (const name of certificate.dnsNames) contexts.add(name, context);
-      } catch (error) {
-        this.failures.set(listener.name, `certificate ${id} cannot be used: ${(error as Error).message}`);
-      }
+/** Equal for listeners that show the same certificates and ask the same of clients. */
+function keyOf(
+  settings: ListenerTls,
+  certificates: readonly Certificate[],
+  fingerprints: Map<Certificate, string>,
+): string {
+  const shown = certificates.map((certificate) => {
+    const known = fingerprints.get(certificate);
+    if (known !== undefined) return known;
+    const { id, chainPem, key } = certificate;
+    const text = JSON.stringify([id, chainPem, key.reveal()]);
+    const fingerprint = createHash('sha256').update(text).digest('hex');
+    fingerprints.set(certificate, fingerprint);
+    return fingerprint;
+  });
+  const { minVersion, clientValidation } = settings;
+  return JSON.stringify([shown, minVersion, clientValidation?.mode, clientValidation?.caPem]);
+}
+
+function terminatorOf(
+  settings: ListenerTls,
+  certificates: readonly Certificate[],
+  handlers: TlsHandlers,
+): Terminator {
+  const contexts = new HostnameIndex<tls.SecureContext>();
+  let first: { context: tls.SecureContext; certificate: Certificate } | null = null;
+  let problem: string | null = null;
+  for (const certificate of certificates) {
+    try {
+      const context = tls.createSecureContext(contextOptions(certificate, settings, handlers.ticketKeys));
+      first ??= { context, certificate };
+      for (const name of certificate.dnsNames) contexts.add(name, context);
+    } catch (error) {
+      problem = `certificate ${certificate.id} cannot be used: ${(error as Error).message}`;
     }
-    if (first === null) {
-      if (!this.failures.has(listener.name)) this.failures.set(listener.name, 'there is no certificate');
-      return null;
-    }
-    const fallback = first.context;
-    const server = this.#server(settings, first.certificate, contexts, fallback);
-    return { server, contexts, fallback };
   }
+  if (first === null) return { server: null, problem: problem ?? 'there is no certificate' };
+  return { server: serverOf(settings, first.certificate, contexts, first.context, handlers), problem };
+}
 
-  #server(
-    settings: ListenerTls,
-    certificate: Certificate,
-    contexts: HostnameIndex<tls.SecureContext>,
-    fallback: tls.SecureContext,
-  ): tls.Server {
-    const { clientValidation } = settings;
-    const server = tls.createServer({
-      ...contextOptions(certificate, settings, this.#handlers.ticketKeys),
-      SNICallback: (name, callback) => callback(null, contexts.find(normaliseHost(name)) ?? fallback),
-      // A client that speaks HTTP/1.0 only may say so (curl --http1.0 does), and would be refused otherwise.
-      ALPNProtocols: ['http/1.1', 'http/1.0'],
-      handshakeTimeout: this.#handlers.handshakeTimeoutMs,
-      allowHalfOpen: true,
-      requestCert: clientValidation !== null,
-      // Judged by `clientFailure` below, which also says why.
-      rejectUnauthorized: false,
-    });
-    server.on('secureConnection', (socket) => {
-      const failure = clientFailure(socket, clientValidation);
-      if (failure !== null) {
-        this.#handlers.failed(failure);
-        socket.on('error', ignore);
-        socket.destroy();
-        return;
-      }
-      const name = socket.servername;
-      this.#handlers.secure(socket, typeof name === 'string' ? name : '');
-    });
-    server.on('tlsClientError', (error, socket) => {
-      this.#handlers.failed(handshakeFailure(error));
+function serverOf(
+  settings: ListenerTls,
+  certificate: Certificate,
+  contexts: HostnameIndex<tls.SecureContext>,
+  fallback: tls.SecureContext,
+  handlers: TlsHandlers,
+): tls.Server {
+  const { clientValidation } = settings;
+  const server = tls.createServer({
+    ...contextOptions(certificate, settings, handlers.ticketKeys),
+    SNICallback: (name, callback) => callback(null, contexts.find(normaliseHost(name)) ?? fallback),
+    // A client that speaks HTTP/1.0 only may say so (curl --http1.0 does), and would be refused otherwise.
+    ALPNProtocols: ['http/1.1', 'http/1.0'],
+    handshakeTimeout: handlers.handshakeTimeoutMs,
+    allowHalfOpen: true,
+    requestCert: clientValidation !== null,
+    // Judged by `clientFailure` below, which also says why.
+    rejectUnauthorized: false,
+  });
+  server.on('secureConnection', (socket) => {
+    const failure = clientFailure(socket, clientValidation);
+    if (failure !== null) {
+      handlers.failed(failure);
       socket.on('error', ignore);
       socket.destroy();
-    });
-    return server;
-  }
+      return;
+    }
+    const name = socket.servername;
+    handlers.secure(socket, typeof name === 'string' ? name : '');
+  });
+  server.on('tlsClientError', (error, socket) => {
+    handlers.failed(handshakeFailure(error));
+    socket.on('error', ignore);
+    socket.destroy();
+  });
+  return server;
 }
 
 function ignore(): void {}
@@ -188,14 +217,6 @@ function contextOptions(
     sessionIdContext: sessionIdContext(minVersion, clientValidation),
     ...(clientValidation === null ? {} : { ca: clientValidation.caPem }),
   };
-}
-
-function secureContext(
-  certificate: Certificate,
-  settings: ListenerTls,
-  ticketKeys: Uint8Array,
-): tls.SecureContext {
-  return tls.createSecureContext(contextOptions(certificate, settings, ticketKeys));
 }
 
 /** A session is resumed only where the same was demanded of the client when it began. At most 32 characters. */
