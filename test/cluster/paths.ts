@@ -5,8 +5,14 @@ import { dirname, join } from 'node:path';
 
 export const root = dirname(dirname(import.meta.dirname));
 
-/** Tells apart the clusters of several checkouts on one machine: their folders, cgroups and locks. */
-export const clusterId = createHash('sha256').update(root).digest('hex').slice(0, 8);
+/**
+ * Tells apart the clusters on one machine, their folders, cgroups and locks: each checkout has one, and another one for
+ * each value of SLUICE_CLUSTER.
+ */
+export const clusterId = createHash('sha256')
+  .update(root + (process.env.SLUICE_CLUSTER ?? ''))
+  .digest('hex')
+  .slice(0, 8);
 
 /** Everything that a running cluster writes; removed by `cluster:down`. */
 export const runFolder = join(tmpdir(), `sluice-cluster-${clusterId}`);
