@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Resource } from '../resources/index.ts';
-import { compileWithLastGood, NOTHING_GOOD, withLastGood } from './last-good.ts';
+import { compileWithLastGood, type LastGood, NOTHING_GOOD, withLastGood } from './last-good.ts';
 import { GOLDEN_NOW, type GoldenFile, goldenFiles, loadFiles } from './testing/golden-cases.ts';
 
 const GATEWAY = `
@@ -91,4 +91,38 @@ test('what was read before does not hide that time goes on', () => {
   assert.deepEqual(codesAt(GOLDEN_NOW), []);
   assert.deepEqual(codesAt(GOLDEN_NOW + 2 * year), ['CertificateExpired']);
   assert.deepEqual(codesAt(GOLDEN_NOW - 2 * year), ['CertificateNotYetValid']);
+});
+
+test('what is rejected only because of what it refers to is not replaced itself', () => {
+  const tls = 'tls: {clientCertificateRef: {name: chat-tls}}';
+  const pool = (port: number) => ({
+    name: 'pool.yaml',
+    text: POOL.replace(/tls: .*/, tls).replace('port: 1', `port: ${port}`),
+  });
+  const broken = { ...certificate, text: certificate.text.replace('BEGIN PRIVATE KEY', 'BEGIN PRIVATE KEX') };
+  const route = {
+    name: 'gateway.yaml',
+    text: `${GATEWAY}  routes: [{name: all, backend: {pool: chat}}]`,
+  };
+  const compileNow = (previous: LastGood, ...files: GoldenFile[]) =>
+    compileWithLastGood(previous, { resources: loadFiles([route, ...files]).resources, now: GOLDEN_NOW });
+  const good = compileNow(NOTHING_GOOD, pool(1), certificate);
+  assert.deepEqual(good.diagnostics, []);
+  const next = compileNow(good.good, pool(2), broken);
+  assert.deepEqual([...next.rejected], ['Secret/default/chat-tls']);
+  assert.deepEqual([...next.kept], ['Secret/default/chat-tls']);
+  assert.deepEqual(next.snapshots[0]?.pools[0]?.targets, [
+    { kind: 'ip', address: '127.0.0.1', port: 2, weight: 1 },
+  ]);
+});
+
+test('in a cluster, what only an earlier version refers to is replaced too', () => {
+  const invalid = { name: 'gateway.yaml', text: GATEWAY.replace('port: 8443', 'port: many') };
+  const broken = { ...certificate, text: certificate.text.replace('BEGIN PRIVATE KEY', 'BEGIN PRIVATE KEX') };
+  const at = { now: GOLDEN_NOW, environment: 'Cluster' as const };
+  const good = compileWithLastGood(NOTHING_GOOD, { ...at, resources: resourcesOf(certificate) });
+  const { resources } = loadFiles([invalid, broken]);
+  const next = compileWithLastGood(good.good, { ...at, resources });
+  assert.deepEqual([...next.kept].sort(), ['EdgeGateway/default/chat', 'Secret/default/chat-tls']);
+  assert.deepEqual(next.snapshots, good.snapshots);
 });

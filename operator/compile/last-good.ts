@@ -45,24 +45,46 @@ export interface KeptResult extends CompileResult {
   readonly good: LastGood;
 }
 
+/** Others refer to them, and may be fine again with their last good version. */
+const LEAVES: readonly Resource['kind'][] = ['Secret', 'ConfigMap'];
+
 /**
- * Compiles, and then once more with the last good version of each object that was rejected. What was wrong
- * with the new version is reported all the same, together with the fact that the old one holds.
+ * Compiles, and then again with the last good version of each object that was rejected. What was wrong with the new
+ * version is reported all the same, together with the fact that the old one holds.
  */
 export function compileWithLastGood(previous: LastGood, input: CompileInput): KeptResult {
-  const first = compile(input);
-  const { resources, kept } = withLastGood(previous, input.resources, first.rejected);
-  if (kept.size === 0) return { ...first, kept, good: goodOf(previous, input.resources, first.rejected) };
-  const second = compile({ ...input, resources });
+  let result = compile(input);
+  let { resources } = input;
+  const replaced = new Set<string>();
+  /** What is wrong with the new version of each object that was replaced. */
+  const said = new Map<string, readonly Diagnostic[]>();
+  for (;;) {
+    const candidates = input.resources.filter((resource) => {
+      const key = resourceKey(resource);
+      return result.rejected.has(key) && previous.has(key) && !replaced.has(key);
+    });
+    const leaves = candidates.filter(({ kind }) => LEAVES.includes(kind));
+    if (candidates.length === 0) break;
+    for (const resource of leaves.length > 0 ? leaves : candidates) {
+      const object = objectName(resource);
+      replaced.add(resourceKey(resource));
+      said.set(
+        object,
+        result.diagnostics.filter((diagnostic) => diagnostic.object === object),
+      );
+    }
+    ({ resources } = withLastGood(previous, input.resources, replaced));
+    result = compile({ ...input, resources });
+  }
   // What an object refers to may be gone by now, so that its earlier version is of no use either.
-  const holding = new Set([...kept].filter((key) => !second.rejected.has(key)));
+  const kept = new Set([...replaced].filter((key) => !result.rejected.has(key)));
   return {
-    snapshots: second.snapshots,
-    diagnostics: mergeDiagnostics(input.resources, kept, holding, first.diagnostics, second.diagnostics),
-    rejected: first.rejected,
-    facts: second.facts,
-    kept: holding,
-    good: goodOf(previous, resources, second.rejected),
+    snapshots: result.snapshots,
+    diagnostics: mergeDiagnostics(input.resources, kept, said, result.diagnostics),
+    rejected: new Set([...result.rejected, ...replaced].sort()),
+    facts: result.facts,
+    kept,
+    good: goodOf(previous, resources, result.rejected),
   };
 }
 
@@ -81,16 +103,15 @@ function goodOf(previous: LastGood, resources: readonly Resource[], rejected: Re
 function mergeDiagnostics(
   resources: readonly Resource[],
   kept: ReadonlySet<string>,
-  holding: ReadonlySet<string>,
-  first: readonly Diagnostic[],
-  second: readonly Diagnostic[],
-): Diagnostic[] {
-  const replaced = new Map<string, Resource>();
+  said: ReadonlyMap<string, readonly Diagnostic[]>,
+  diagnostics: readonly Diagnostic[],
+): readonly Diagnostic[] {
+  if (said.size === 0) return diagnostics;
+  const holding = new Map<string, Resource>();
   for (const resource of resources) {
-    if (kept.has(resourceKey(resource))) replaced.set(objectName(resource), resource);
+    if (kept.has(resourceKey(resource))) holding.set(objectName(resource), resource);
   }
-  const held = [...replaced.values()].filter((resource) => holding.has(resourceKey(resource)));
-  const notes = held.map((resource) =>
+  const notes = [...holding.values()].map((resource) =>
     diagnose(resource, [], {
       severity: 'warning',
       code: 'KeptLastGood',
@@ -98,9 +119,9 @@ function mergeDiagnostics(
     }),
   );
   const merged = [
-    ...first.filter(({ object }) => replaced.has(object)),
+    ...[...said.values()].flat(),
     ...notes,
-    ...second.filter(({ object }) => !replaced.has(object)),
+    ...diagnostics.filter(({ object }) => !said.has(object)),
   ];
   const unique = new Map(merged.map((diagnostic) => [formatDiagnostic(diagnostic), diagnostic]));
   return sortDiagnostics([...unique.values()]);
