@@ -159,7 +159,7 @@ function compare(a: string, b: string): number {
  * Control characters and line separators could break the line or steer a terminal; characters that nobody sees, such as
  * a space of no width that was pasted along, may be what is wrong.
  */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,

@@ -11,6 +11,7 @@ export {
   diagnosticCodes,
   formatDiagnostic,
   objectName,
+  oneLine,
   sortDiagnostics,
 } from './diagnostics.ts';
 export { isClusterScoped, isOwnKind } from './kinds.ts';

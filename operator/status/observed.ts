@@ -21,7 +21,7 @@ export interface ObservedGateway {
   readonly stored: string | null;
   /** Why what the gateway needs could not be written, in words. */
   readonly problem: string | null;
-  /** Those that are not terminating. */
+  /** Those that are not terminating; each has a name of its own. */
   readonly pods: readonly ObservedPod[];
   /** How many pods there should be, as the Deployment says; `null` while there is none. */
   readonly replicas: number | null;

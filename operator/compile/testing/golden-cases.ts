@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { type Diagnostic, loadResources, type Resource } from '../../resources/index.ts';
 import type { Environment } from '../environment.ts';
 
-const FOLDER = join(import.meta.dirname, '../../../test/golden');
-export const CASES = join(FOLDER, 'compile');
+export const GOLDEN = join(import.meta.dirname, '../../../test/golden');
+export const CASES = join(GOLDEN, 'compile');
 
 /** The time at which golden cases are compiled; the shared certificates are made for it. */
 export const GOLDEN_NOW = Date.UTC(2026, 5, 1);
@@ -25,13 +25,18 @@ export function goldenNames(): string[] {
 
 /** A case begins with `# with: chat-tls, authorities` where it needs files of the folder `shared`. */
 export function goldenFiles(name: string): GoldenFile[] {
-  const text = readFileSync(join(CASES, `${name}.in.yaml`), 'utf8');
+  return filesOf(CASES, `${name}.in.yaml`);
+}
+
+/** The file, and those of the folder `shared` that it names. */
+export function filesOf(folder: string, file: string): GoldenFile[] {
+  const text = readFileSync(join(folder, file), 'utf8');
   const shared = /^# with: (.*)$/m.exec(text)?.[1]?.split(', ') ?? [];
   return [
-    { name: `${name}.in.yaml`, text },
-    ...shared.map((file) => ({
-      name: `${file}.yaml`,
-      text: readFileSync(join(FOLDER, 'shared', `${file}.yaml`), 'utf8'),
+    { name: file, text },
+    ...shared.map((other) => ({
+      name: `${other}.yaml`,
+      text: readFileSync(join(GOLDEN, 'shared', `${other}.yaml`), 'utf8'),
     })),
   ];
 }

@@ -380,7 +380,7 @@ export interface Drain {
  */
 export interface BackendPoolStatus {
   /**
-   * The state of the pool: Accepted, ResolvedRefs, Healthy. At most 16 entries.
+   * The state of the pool: Accepted, ResolvedRefs, Healthy (whether every pod finds at least one target healthy), and PartiallyInvalid while a part of it is left out. At most 16 entries.
    *
    * @maxItems 16
    */
@@ -421,15 +421,15 @@ export interface Condition {
   message: string;
 }
 /**
- * The targets, each address counted once.
+ * The targets, each address counted once, as the pods see them that serve the pool; absent while none has said anything.
  */
 export interface TargetCounts {
   /**
-   * The number of targets. An integer from 0 to 2147483647.
+   * The number of targets, as the pod says that knows the most. An integer from 0 to 2147483647.
    */
   total?: number;
   /**
-   * The number of targets that are healthy in the eyes of most pods. An integer from 0 to 2147483647.
+   * The number of targets that are healthy, as the pod says that finds the fewest: so many can be relied on from everywhere. An integer from 0 to 2147483647.
    */
   healthy?: number;
 }

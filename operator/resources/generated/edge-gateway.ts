@@ -982,7 +982,7 @@ export interface TopologySpreadConstraint {
  */
 export interface EdgeGatewayStatus {
   /**
-   * The state of the gateway: Accepted, ResolvedRefs, Programmed. At most 16 entries.
+   * The state of the gateway: Accepted, ResolvedRefs, Programmed, and PartiallyInvalid while a part of it is left out. At most 16 entries.
    *
    * @maxItems 16
    */

@@ -217,7 +217,7 @@ export interface Condition {
  */
 export interface Enforcement {
   /**
-   * Exact over all pods; Degraded while the failure policy decides for at least one pod; DryRun; or Inactive, without a target. One of Exact, Degraded, DryRun, Inactive.
+   * Exact over all pods; Degraded while pods count each for itself, one of them lacks the rules, or the failure policy decides for one; DryRun; or Inactive, without a pod that has the rules. One of Exact, Degraded, DryRun, Inactive.
    */
   state: 'Exact' | 'Degraded' | 'DryRun' | 'Inactive';
   /**
@@ -226,7 +226,7 @@ export interface Enforcement {
   message?: string;
 }
 /**
- * Numbers over all pods, written now and then.
+ * Numbers over all pods that there are, written now and then.
  */
 export interface Totals {
   /**
@@ -234,11 +234,11 @@ export interface Totals {
    */
   connections?: number;
   /**
-   * The number of connections rejected since the rule list was made. An integer from 0 to 9007199254740991.
+   * The number of connections rejected since each of the pods started. An integer from 0 to 9007199254740991.
    */
   rejected?: number;
   /**
-   * The number of connections closed by a rule since the rule list was made. An integer from 0 to 9007199254740991.
+   * The number of connections closed by a rule since each of the pods started. An integer from 0 to 9007199254740991.
    */
   disconnected?: number;
 }
