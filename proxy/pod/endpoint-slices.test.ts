@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { eventually, runUntil } from '../../kubernetes/testing/eventually.ts';
 import { rig } from '../../kubernetes/testing/rig.ts';
 import { service } from '../../test/support/pools.ts';
+import { type NameResolver, ResolveError } from '../pools/resolver.ts';
 import type { AddressSource } from '../pools/sources.ts';
 import { EndpointSlices } from './endpoint-slices.ts';
 import { ENDPOINT_SLICES, type EndpointSlice } from './slices.ts';
@@ -14,7 +15,15 @@ async function setup(t: TestContext) {
   const base = await rig(t);
   const { server, transport, clock, lines } = base;
   const log = { info: (line: string) => lines.push(line), warn: (line: string) => lines.push(line) };
-  const slices = new EndpointSlices({ transport, clock, random: () => 0.5, log });
+  const names: Record<string, readonly string[]> = {};
+  const resolver: NameResolver = {
+    resolve: async (name) => {
+      const found = names[name];
+      if (found === undefined) throw new ResolveError(`${name} does not exist`);
+      return { addresses: found, ttlMs: 30_000 };
+    },
+  };
+  const slices = new EndpointSlices({ transport, clock, random: () => 0.5, log, resolver });
   t.after(() => slices.stop());
   const put = (slice: EndpointSlice) => server.put(ENDPOINT_SLICES, { ...slice });
   const follow = (name: string, changes = {}) => {
@@ -25,7 +34,7 @@ async function setup(t: TestContext) {
     );
     return { source, told };
   };
-  return { ...base, slices, put, follow };
+  return { ...base, slices, names, put, follow };
 }
 
 function addresses({ state }: AddressSource): string {
@@ -124,7 +133,7 @@ test('while the API server is away the last addresses stay, and after a while th
   await server.stop();
   await runUntil(clock, () => source.state.problem !== null, 'said');
   assert.equal(addresses(source), '10.0.0.1:8080');
-  assert.match(source.state.problem ?? '', /last heard of \d+ s ago: .*ECONNREFUSED/);
+  assert.match(source.state.problem ?? '', /may have changed since: .*ECONNREFUSED/);
   put(endpointSlice('web', { '10.0.0.2': {} }));
   await server.start();
   await runUntil(clock, () => addresses(source) === '10.0.0.2:8080', 'followed again');
@@ -141,4 +150,37 @@ test('no answer to the first list holds up a pool only for a while, and is said'
   assert.ok(waited <= 5_025, `${waited}`);
   server.fault = () => undefined;
   await runUntil(clock, () => source.state.problem?.includes('no EndpointSlices') === true, 'heals');
+});
+
+test('a start while the API server is away reaches Services by their names until it knows better', async (t) => {
+  const { server, clock, names, put, follow } = await setup(t);
+  put(endpointSlice('web', { '10.0.0.1': {} }));
+  await server.stop();
+  names['web.chat.svc'] = ['172.20.0.9'];
+  const { source, told } = follow('web');
+  clock.advance(4_999);
+  assert.deepEqual(source.state.addresses, []);
+  await runUntil(
+    clock,
+    () => addresses(source) === '172.20.0.9:80',
+    'by its name, and the port of the Service',
+  );
+  assert.equal(source.state.settled, true);
+  const why = /not known yet.*ECONNREFUSED.*until then its name serves$/;
+  await eventually(() => why.test(source.state.problem ?? ''), 'that is said');
+  assert.equal(source.drainsLeft, false, 'nothing is drained for another list of names');
+  const late = follow('other').source;
+  await eventually(() => late.state.settled, 'one that comes later is by its name at once');
+  assert.match(late.state.problem ?? '', /name serves: other\.chat\.svc does not exist/);
+
+  await server.start();
+  await runUntil(clock, () => addresses(source) === '10.0.0.1:8080', 'by its endpoints');
+  assert.equal(told.at(-1), '10.0.0.1:8080');
+  assert.equal(source.state.problem, null);
+  assert.equal(source.drainsLeft, false, 'what stood for the Service leaves without being drained');
+  clock.advance(10_000);
+  assert.equal(source.drainsLeft, true);
+  names['web.chat.svc'] = ['172.20.0.10'];
+  clock.advance(120_000);
+  assert.equal(addresses(source), '10.0.0.1:8080');
 });

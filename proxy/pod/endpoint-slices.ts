@@ -1,6 +1,7 @@
 import { type Clock, Reflector, type ReflectorOptions, type Transport } from '../../kubernetes/index.ts';
-import type { Target } from '../config/snapshot.ts';
-import type { AddressSource, ServiceSource, SourceState } from '../pools/sources.ts';
+import type { Pool, Target } from '../config/snapshot.ts';
+import { type NameResolver, SystemResolver } from '../pools/resolver.ts';
+import { type AddressSource, NameSource, type ServiceSource, type SourceState } from '../pools/sources.ts';
 import {
   addressesOf,
   ENDPOINT_SLICES,
@@ -14,6 +15,8 @@ import type { Watch } from './watch-metrics.ts';
 const LINGER_MS = 60_000;
 /** A pool waits for the first list no longer than this; see also the settle timeout of pools. */
 const SETTLE_MS = 5_000;
+/** For so long after that, what was reached by the Service's name may still leave because it had been only that. */
+const SWITCH_MS = 10_000;
 /** A watch that was lost is usually back in a moment. After this long it is worth telling. */
 const TELL_AFTER_MS = 30_000;
 
@@ -23,13 +26,18 @@ export interface EndpointSlicesOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: ReflectorOptions['log'];
+  readonly resolver?: NameResolver;
 }
 
 type ServiceTarget = Extract<Target, { kind: 'service' }>;
 
+/** Of the names of Services: what cluster DNS servers say is valid for some 30 s. */
+const DNS: Pool['dns'] = { minRefreshMs: 5_000, maxRefreshMs: 60_000, family: 'Any' };
+
 /**
  * Follows the addresses of Services, with one watch for each namespace that a pool has a Service in. While the API
- * server is away, the last known addresses stay.
+ * server is away, the last known addresses stay. A process that starts while it is away knows none: it reaches Services
+ * by their names in the cluster's DNS until it does.
  */
 export class EndpointSlices {
   readonly #options: EndpointSlicesOptions;
@@ -79,7 +87,10 @@ class NamespaceWatch implements Watch {
   readonly #unused: () => void;
   readonly #reflector: Reflector<EndpointSlice>;
   readonly #startedAtMs: number;
+  readonly #options: EndpointSlicesOptions;
+  readonly #resolver: NameResolver;
   #synced = false;
+  readonly #cancelSettling: () => void;
   /** Slices by Service, and the Service of each: a slice that is gone no longer says whose it was. */
   readonly #keys = new Map<string, Set<string>>();
   readonly #serviceOf = new Map<string, string>();
@@ -93,6 +104,8 @@ class NamespaceWatch implements Watch {
   constructor(namespace: string, options: EndpointSlicesOptions, unused: () => void) {
     this.name = `endpointslices ${namespace}`;
     this.#namespace = namespace;
+    this.#options = options;
+    this.#resolver = options.resolver ?? new SystemResolver();
     this.#clock = options.clock;
     this.#unused = unused;
     this.#startedAtMs = options.clock.now();
@@ -103,10 +116,18 @@ class NamespaceWatch implements Watch {
       onChange: (key) => this.#changed(key),
     });
     this.#reflector.start();
+    this.#cancelSettling = this.#clock.after(SETTLE_MS, () => {
+      for (const follower of this.#all()) follower.useName();
+    });
     void this.#reflector.synced.then(() => {
       this.#synced = true;
+      this.#cancelSettling();
       for (const service of this.#followers.keys()) this.#mark(service);
     });
+  }
+
+  get nowMs(): number {
+    return this.#clock.now();
   }
 
   get stalenessMs(): number {
@@ -128,15 +149,15 @@ class NamespaceWatch implements Watch {
     const because = error === null ? '' : `: ${error}`;
     if (!this.#synced) return `EndpointSlices in namespace ${this.#namespace} are not known yet${because}`;
     if (error === null || this.stalenessMs < TELL_AFTER_MS) return null;
-    const seconds = Math.round(this.stalenessMs / 1000);
-    return `EndpointSlices in namespace ${this.#namespace} were last heard of ${seconds} s ago${because}`;
+    return `EndpointSlices in namespace ${this.#namespace} may have changed since${because}`;
   }
 
-  follow({ name, portName }: ServiceTarget, changed: () => void): AddressSource {
+  follow(target: ServiceTarget, changed: () => void): AddressSource {
+    const { name } = target;
     this.#cancelLinger?.();
     this.#cancelLinger = null;
     this.#following++;
-    const follower = new Follower(this, `${this.#namespace}/${name}`, portName, changed, () => {
+    const follower = new Follower(this, target, changed, () => {
       const others = this.#followers.get(name);
       others?.delete(follower);
       if (others?.size === 0) this.#followers.delete(name);
@@ -144,14 +165,36 @@ class NamespaceWatch implements Watch {
     });
     const followers = this.#followers.get(name) ?? new Set();
     this.#followers.set(name, followers.add(follower));
-    follower.update(this.#slices(name));
+    if (this.#synced) follower.update(this.#slices(name));
+    else if (this.settled) follower.useName();
     return follower;
+  }
+
+  /** Where the Service is by its name. */
+  byName({ name, namespace, port, weight }: ServiceTarget, changed: () => void): AddressSource {
+    const { clock, random } = this.#options;
+    const target = { kind: 'fqdn', name: `${name}.${namespace}.svc`, port, weight } as const;
+    const [resolved, failed] = [() => {}, () => {}];
+    return new NameSource(target, DNS, {
+      resolver: this.#resolver,
+      clock,
+      random,
+      changed,
+      resolved,
+      failed,
+    });
   }
 
   async stop(): Promise<void> {
     this.#cancelLinger?.();
+    this.#cancelSettling();
+    for (const follower of this.#all()) follower.freeze();
     if (this.#flush !== null) clearImmediate(this.#flush);
     await this.#reflector.stop();
+  }
+
+  #all(): Follower[] {
+    return [...this.#followers.values()].flatMap((followers) => [...followers]);
   }
 
   #changed(key: string): void {
@@ -196,42 +239,65 @@ class NamespaceWatch implements Watch {
 
 /** One port of one Service, as a pool follows it. */
 class Follower implements AddressSource {
-  readonly drainsLeft = true;
   readonly changed: () => void;
   readonly #watch: NamespaceWatch;
-  readonly #service: string;
-  readonly #portName: string;
+  readonly #target: ServiceTarget;
   readonly #end: () => void;
   #found: ServiceAddresses = { addresses: [], resting: [], problem: null };
+  /** In place of what is not known yet. */
+  #name: AddressSource | null = null;
+  #leftNameAtMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
-  constructor(
-    watch: NamespaceWatch,
-    service: string,
-    portName: string,
-    changed: () => void,
-    end: () => void,
-  ) {
+  constructor(watch: NamespaceWatch, target: ServiceTarget, changed: () => void, end: () => void) {
     this.#watch = watch;
-    this.#service = service;
-    this.#portName = portName;
+    this.#target = target;
     this.changed = changed;
     this.#end = end;
   }
 
   get state(): SourceState {
-    const { addresses, resting, problem } = this.#found;
-    const { settled } = this.#watch;
-    return { addresses, resting, problem: this.#watch.problem ?? problem, settled };
+    const { settled, problem } = this.#watch;
+    if (this.#name === null) {
+      const { addresses, resting } = this.#found;
+      return { addresses, resting, problem: problem ?? this.#found.problem, settled };
+    }
+    const { state } = this.#name;
+    const nor = state.problem === null ? '' : `: ${state.problem}`;
+    return {
+      addresses: state.addresses,
+      problem: problem === null ? null : `${problem}; until then its name serves${nor}`,
+      settled: settled && state.settled,
+    };
+  }
+
+  /** An address that only stood for the Service leaves because better ones are known. */
+  get drainsLeft(): boolean {
+    return this.#name === null && this.#watch.nowMs - this.#leftNameAtMs >= SWITCH_MS;
   }
 
   update(slices: readonly EndpointSlice[]): void {
-    this.#found = addressesOf(this.#service, slices, this.#portName);
+    const { namespace, name, portName } = this.#target;
+    this.#found = addressesOf(`${namespace}/${name}`, slices, portName);
+    if (this.#name === null) return;
+    this.#name.stop();
+    this.#name = null;
+    this.#leftNameAtMs = this.#watch.nowMs;
+  }
+
+  useName(): void {
+    this.#name ??= this.#watch.byName(this.#target, this.changed);
+  }
+
+  /** Nothing is looked up any more. */
+  freeze(): void {
+    this.#name?.stop();
   }
 
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.freeze();
     this.#end();
   }
 }
