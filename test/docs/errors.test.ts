@@ -6,6 +6,8 @@ import { diagnosticCodes } from '../../operator/resources/index.ts';
 import { FAILURE_KINDS, failed } from '../../proxy/authentication/failure.ts';
 import { answerFor, REASONS } from '../../proxy/http/answers.ts';
 import { listenErrorInWords } from '../../proxy/listeners/words.ts';
+import { addressesOf } from '../../proxy/pod/slices.ts';
+import { endpointSlice } from '../../proxy/pod/testing/slices.ts';
 import { describeFailure, ERROR_CODES } from '../../proxy/pools/failures.ts';
 import { localServices } from '../../proxy/pools/local-services.ts';
 import { describeDnsError } from '../../proxy/pools/resolver.ts';
@@ -68,6 +70,7 @@ const OTHER_WORDS = [
   'the body lacks "ok"',
   'the first 64 KiB of the body lack "ok"',
   '5 requests in a row failed, the last to connect; ejected for 30 s',
+  'it is not ready',
 ];
 
 const DNS_CODES = [
@@ -90,6 +93,32 @@ function nameWords(): string[] {
   return [...words, service.state.problem!];
 }
 
+/** Those of `slices.ts`, and as `endpoint-slices.ts` and `snapshot-follower.ts` write them. */
+function serviceWords(): string[] {
+  const slices = [{}, { '10.0.0.1': { ready: false } }].map((endpoints) => [endpointSlice('b', endpoints)]);
+  const words = [[], ...slices].map((listed) => addressesOf('a/b', listed, '').problem!);
+  const unknown = 'EndpointSlices in namespace a are not known yet: why';
+  return [
+    ...words,
+    addressesOf('a/b', slices[1]!, 'web').problem!,
+    unknown,
+    `${unknown}; until then its name serves`,
+    `${unknown}; until then its name serves: b.a.svc does not exist (NXDOMAIN)`,
+    'EndpointSlices in namespace a may have changed since: why',
+  ];
+}
+
+const SNAPSHOT_WORDS = [
+  'Secret a/b has not been read yet',
+  'there is no Secret a/b yet',
+  'Secret a/b is gone; the last snapshot stays in force',
+  'why; and there is no snapshot in /var/run/sluice/snapshot',
+  'why; the last snapshot stays in force',
+  'stored snapshot: why',
+  'Secret a/b: found the snapshot of gateway a/c, expected a/b',
+  'not every worker serves snapshot 0123456789ab after 30 s',
+];
+
 function startWords(): string[] {
   const codes = ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTSUP', 'EOTHER'];
   return codes.map((code) => listenErrorInWords(Object.assign(new Error('words'), { code }), 80, '::'));
@@ -98,6 +127,8 @@ function startWords(): string[] {
 const tables: readonly (readonly [heading: string, given: readonly string[], complete: boolean])[] = [
   ['Why a backend is down', [...failureWords(), ...OTHER_WORDS], true],
   ['Names', nameWords(), true],
+  ['Services', serviceWords(), true],
+  ['Snapshots of a pod', SNAPSHOT_WORDS, true],
   ['At the start', startWords(), false],
 ];
 for (const [heading, given, complete] of tables) {

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { after, before, test } from 'node:test';
 import { backendPool, edgeGateway, Gateway, ruleList } from '../support/gateway.ts';
 import { closed, listening } from '../support/listening.ts';
+import { Pod, snapshotOf } from '../support/pod-proxy.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 import { readPage } from './markdown.ts';
@@ -83,6 +84,31 @@ test('the table of metrics is what the gateway shows', async () => {
   }
   const withSeries = families.filter(({ labels }) => labels !== null);
   assert.ok(withSeries.length > families.length / 2, 'too few metrics have series for this to mean much');
+});
+
+test('the table of metrics of a pod is what it has besides, and the table of paths what it serves', async () => {
+  const snapshot = snapshotOf([
+    edgeGateway({
+      listeners: [{ name: 'web', protocol: 'HTTP', port: await freePort() }],
+      routes: [{ name: 'all', backend: { pool: 'backend' } }],
+    }),
+    backendPool('backend', { targets: [{ ip: '127.0.0.1', port: await freePort() }] }),
+  ]);
+  await using pod = await Pod.start(snapshot);
+  await pod.ready();
+  const common = new Set(tableOf('metric').map(([name]) => name));
+  const families = familiesOf(await pod.metrics()).filter(({ name }) => !common.has(name));
+  const described = tableOf('metric of a pod').map(([name, type, labels]) => ({ name, type, labels }));
+  const withLabels = families.map((family) => ({ ...family, labels: family.labels ?? '' }));
+  const byName = (a: { name: string | undefined }, b: { name: string | undefined }) =>
+    a.name! < b.name! ? -1 : 1;
+  assert.deepEqual(described.sort(byName), withLabels.sort(byName));
+
+  const { error } = (await (await fetch(`${pod.statusUrl}/nowhere`)).json()) as {
+    error: { message: string };
+  };
+  const paths = tableOf('status path').map(([path]) => path!);
+  assert.deepEqual(paths.sort(), error.message.match(/\/\w+/g)!.sort());
 });
 
 test('the table of fields is what the access log has', async () => {
