@@ -59,7 +59,7 @@ export function writeOrCheck(files: ReadonlyMap<string, string>, command: string
     return;
   }
   for (const file of findStale(files)) {
-    console.error(`${relative(root, file)} does not fit the CRDs any more: run \`${command}\``);
+    console.error(`${relative(root, file)} is out of date: run \`${command}\``);
     process.exitCode = 1;
   }
 }

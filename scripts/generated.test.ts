@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findStale, kebab, writeFiles } from './crds.ts';
 
-for (const script of ['generate-types.ts', 'generate-reference.ts']) {
+for (const script of globSync('generate-*.ts', { cwd: import.meta.dirname })) {
   test(`what ${script} generates is up to date`, () => {
     const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, script), '--check'], {
       encoding: 'utf8',

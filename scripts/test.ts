@@ -39,6 +39,7 @@ const LAYERS: Readonly<
     timeoutMs: 300_000,
   },
   interop: { files: ['test/interop/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
+  chart: { files: ['test/chart/**/*.test.ts'], concurrency: 2, timeoutMs: 300_000 },
   docs: { files: ['test/docs/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
   cluster: { files: ['test/cluster/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000, onRequest: true },
 };
