@@ -10,4 +10,5 @@ export {
   type ObservedGateway,
   type ObservedPod,
 } from './observed.ts';
+export { withTotalsOf } from './totals.ts';
 export { withTransitionTimes } from './transitions.ts';
