@@ -18,6 +18,7 @@ import { gatewayGroup, type OwnedObjects } from './owned-objects.ts';
 import { pruneAbandoned } from './prune.ts';
 import { recoverGood } from './recover.ts';
 import { StatusWriter } from './status-writer.ts';
+import { TotalsThrottle } from './totals-throttle.ts';
 
 /** A change is compiled once it has been quiet for this long, … */
 const COMPILE_QUIET_MS = 20;
@@ -75,6 +76,7 @@ export class Control {
   #byGroup = new Map<string, string>();
   #statuses: ReadonlyMap<string, ObjectStatus> = new Map();
   #statusTexts = new Map<string, string>();
+  readonly #totals = new TotalsThrottle();
   /** Why a gateway could not be brought in line the last time, in words. */
   readonly #problems = new Map<string, string>();
   /** What was wrong with Ingresses, which have no conditions to say it in. */
@@ -279,14 +281,23 @@ export class Control {
         observeGateway(key.slice(key.indexOf('/') + 1), objects, this.#reports, problem),
       ]),
     );
-    this.#statuses = computeStatuses({ resources, compiled, observed: gateways });
+    const statuses = new Map<string, ObjectStatus>();
+    const nowMs = this.#options.clock.now();
+    for (const [key, status] of computeStatuses({ resources, compiled, observed: gateways })) {
+      statuses.set(key, this.#totals.throttle(key, status, this.#statuses.get(key), nowMs));
+    }
+    this.#statuses = statuses;
     const texts = new Map<string, string>();
-    for (const [key, status] of this.#statuses) {
+    for (const [key, status] of statuses) {
       const text = JSON.stringify(status);
       texts.set(key, text);
       if (this.#statusTexts.get(key) !== text) this.#statusQueue.add(key);
     }
-    for (const key of this.#statusTexts.keys()) if (!texts.has(key)) this.#statusWriter.forget(key);
+    for (const key of this.#statusTexts.keys()) {
+      if (texts.has(key)) continue;
+      this.#statusWriter.forget(key);
+      this.#totals.forget(key);
+    }
     this.#statusTexts = texts;
     this.#countProgrammed();
   }
