@@ -29,6 +29,7 @@ export function computeStatuses(input: StatusInput): ReadonlyMap<string, ObjectS
   const snapshots = new Map(compiled.snapshots.map((snapshot) => [objectId(snapshot.gateway), snapshot]));
   const diagnostics = byObject(compiled.diagnostics);
   const poolReports = reportsOfPools(snapshots, observed);
+  const gatewaysOfLists = byRuleList(compiled.snapshots);
   const usedPools = new Set(compiled.snapshots.flatMap(({ pools }) => pools.map(({ id }) => id)));
   const observedOf = (id: string): ObservedGateway => observed.get(id) ?? NOTHING_OBSERVED;
 
@@ -61,7 +62,10 @@ export function computeStatuses(input: StatusInput): ReadonlyMap<string, ObjectS
         break;
       case 'FirewallRuleList': {
         const attached = compiled.facts.ruleLists.get(id) ?? [];
-        const gateways = new Set(attached.filter((gateway) => gateway !== null));
+        const gateways = new Set([
+          ...attached.filter((gateway) => gateway !== null),
+          ...(gatewaysOfLists.get(id) ?? []),
+        ]);
         statuses.set(
           key,
           ruleListStatus({
@@ -129,6 +133,15 @@ function reportsOfPools(
     }
   }
   return reports;
+}
+
+/** The gateways whose snapshots have a rule list, by its id. */
+function byRuleList(snapshots: readonly Snapshot[]): Map<string, string[]> {
+  const gateways = new Map<string, string[]>();
+  for (const { gateway, ruleLists } of snapshots) {
+    for (const { id } of ruleLists) gateways.set(id, [...(gateways.get(id) ?? []), objectId(gateway)]);
+  }
+  return gateways;
 }
 
 function enforcerOf(

@@ -1,12 +1,13 @@
 /** Conditions as Kubernetes has them, and the statuses that they are parts of. */
 import type { ObservedAddress } from './observed.ts';
+import type { Reason } from './reasons.ts';
 
 export interface Condition {
   readonly type: string;
   readonly status: 'True' | 'False' | 'Unknown';
   readonly observedGeneration?: number;
-  /** Why, for programs: a word of the Gateway API where it has one. */
-  readonly reason: string;
+  /** Why, for programs. */
+  readonly reason: Reason;
   /** Why, for people; empty where there is nothing to say. */
   readonly message: string;
 }
@@ -69,15 +70,15 @@ export interface IngressStatus {
 /** What an object's status should be, without the times at which its conditions changed. */
 export type ObjectStatus = GatewayStatus | PoolStatus | RuleListStatus | IngressStatus;
 
-export function holds(type: string, reason: string, message = ''): Condition {
+export function holds(type: string, reason: Reason, message = ''): Condition {
   return { type, status: 'True', reason, message };
 }
 
-export function holdsNot(type: string, reason: string, message: string): Condition {
+export function holdsNot(type: string, reason: Reason, message: string): Condition {
   return { type, status: 'False', reason, message };
 }
 
-export function unknown(type: string, reason: string, message: string): Condition {
+export function unknown(type: string, reason: Reason, message: string): Condition {
   return { type, status: 'Unknown', reason, message };
 }
 

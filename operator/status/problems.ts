@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../resources/index.ts';
 import { type Condition, holds, holdsNot } from './conditions.ts';
 import { describeProblems } from './messages.ts';
+import type { Reason } from './reasons.ts';
 import { type Aspect, foremost, isDecisive, verdictOf } from './verdicts.ts';
 
 /** Something without a status of its own, so that what is wrong with it is told by who refers to it. */
@@ -8,14 +9,14 @@ export interface Reference {
   /** Such as `Secret default/chat-tls`. */
   readonly object: string;
   /** The reason of a condition when it is of no use. */
-  readonly reason: string;
+  readonly reason: Reason;
 }
 
 /** What is wrong with one object, or a part of it, by the condition that it bears on. */
 export class Problems {
   readonly #object: string;
   readonly #own: readonly Diagnostic[];
-  readonly #referred: readonly { readonly diagnostic: Diagnostic; readonly reason: string }[];
+  readonly #referred: readonly { readonly diagnostic: Diagnostic; readonly reason: Reason }[];
 
   constructor(
     object: string,
@@ -38,7 +39,7 @@ export class Problems {
   }
 
   /** Why a condition does not hold; `undefined` when nothing speaks against it. */
-  reason(aspect: Aspect): string | undefined {
+  reason(aspect: Aspect): Reason | undefined {
     const own = foremost(
       this.#own.filter((each) => verdictOf(each.code).condition === aspect && isDecisive(each)),
     );

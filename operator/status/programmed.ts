@@ -2,6 +2,7 @@ import type { Snapshot } from '../../proxy/config/snapshot.ts';
 import { type Condition, holds, holdsNot } from './conditions.ts';
 import { describePods, joined } from './messages.ts';
 import type { ObservedGateway, ObservedPod } from './observed.ts';
+import type { Reason } from './reasons.ts';
 
 /** How Kubernetes names what keeps a pod from running, such as `ImagePullBackOff: …`. */
 const REASON_OF_KUBERNETES = /^[A-Z][A-Za-z]+(:|$)/;
@@ -11,7 +12,7 @@ const REASON_OF_KUBERNETES = /^[A-Z][A-Za-z]+(:|$)/;
  * should be, and each of them is ready, serves it and has all its ports.
  */
 export function programmed(snapshot: Snapshot | null, observed: ObservedGateway): Condition {
-  const not = (reason: string, message: string): Condition => holdsNot('Programmed', reason, message);
+  const not = (reason: Reason, message: string): Condition => holdsNot('Programmed', reason, message);
   if (snapshot === null) {
     return not('Invalid', 'the gateway is invalid: see the condition Accepted');
   }
@@ -70,7 +71,7 @@ function lackOf({ ready, report, problem }: ObservedPod, hash: string): string |
 }
 
 /** Whether it is only a matter of time, as far as can be told. */
-function reasonOf(pods: readonly ObservedPod[], lacks: ReadonlyMap<string, string>): string {
+function reasonOf(pods: readonly ObservedPod[], lacks: ReadonlyMap<string, string>): Reason {
   const failing = pods.filter(({ name }) => lacks.has(name));
   if (failing.some(({ problem }) => problem?.startsWith('Unschedulable'))) return 'NoResources';
   const isFailing = failing.some(

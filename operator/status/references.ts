@@ -9,10 +9,12 @@ type CaRef = NonNullable<NonNullable<BackendPool['spec']['tls']>['caCertificateR
 
 export function referencesOfListener({ tls }: Listener, namespace: string): Reference[] {
   return [
-    ...(tls?.certificateRefs ?? []).map((ref) => ({
-      object: `Secret ${ref.namespace ?? namespace}/${ref.name}`,
-      reason: 'InvalidCertificateRef',
-    })),
+    ...(tls?.certificateRefs ?? []).map(
+      (ref): Reference => ({
+        object: `Secret ${ref.namespace ?? namespace}/${ref.name}`,
+        reason: 'InvalidCertificateRef',
+      }),
+    ),
     ...(tls?.clientValidation?.caCertificateRefs ?? []).map((ref) => referenceToCa(ref, namespace)),
   ];
 }
@@ -20,7 +22,9 @@ export function referencesOfListener({ tls }: Listener, namespace: string): Refe
 /** Those of the gateway that belong to no listener: keys of token providers. */
 export function referencesOfGateway({ authentication, routes = [] }: Spec, namespace: string): Reference[] {
   return [authentication, ...routes.map((route) => route.authentication)].flatMap((each) =>
-    keySecrets(each).map((name) => ({ object: `Secret ${namespace}/${name}`, reason: 'InvalidKeys' })),
+    keySecrets(each).map(
+      (name): Reference => ({ object: `Secret ${namespace}/${name}`, reason: 'InvalidKeys' }),
+    ),
   );
 }
 
@@ -33,17 +37,10 @@ function keySecrets(authentication: Authentication | undefined): string[] {
 
 export function referencesOfPool({ tls }: BackendPool['spec'], namespace: string): Reference[] {
   const { clientCertificateRef, caCertificateRefs = [] } = tls ?? {};
-  return [
-    ...(clientCertificateRef === undefined
-      ? []
-      : [
-          {
-            object: `Secret ${namespace}/${clientCertificateRef.name}`,
-            reason: 'InvalidClientCertificateRef',
-          },
-        ]),
-    ...caCertificateRefs.map((ref) => referenceToCa(ref, namespace)),
-  ];
+  const references = caCertificateRefs.map((ref) => referenceToCa(ref, namespace));
+  if (clientCertificateRef === undefined) return references;
+  const object = `Secret ${namespace}/${clientCertificateRef.name}`;
+  return [{ object, reason: 'InvalidClientCertificateRef' }, ...references];
 }
 
 function referenceToCa({ kind = 'Secret', name }: CaRef, namespace: string): Reference {

@@ -12,6 +12,7 @@ import {
 } from './conditions.ts';
 import { describeProblems, joined, listed, shorten } from './messages.ts';
 import { Problems } from './problems.ts';
+import type { Reason } from './reasons.ts';
 import { indexIn } from './references.ts';
 import type { Subject } from './subject.ts';
 
@@ -36,14 +37,14 @@ export interface RuleListInput {
   readonly subject: Subject<FirewallRuleList>;
   /** For each of the `targetRefs`: the id of the gateway where the rules hold, or `null`. */
   readonly attached: readonly (string | null)[];
-  /** By the id of the gateway. */
+  /** By the id of the gateway: those of `attached`, and those with an Ingress that names the list itself. */
   readonly enforcers: ReadonlyMap<string, Enforcer>;
 }
 
 export function ruleListStatus(input: RuleListInput): RuleListStatus {
-  const { subject, attached } = input;
+  const { subject, enforcers } = input;
   const { generation } = subject;
-  const here = enforcersAt(attached, input);
+  const here = enforcersAt([...enforcers.keys()], input);
   const reports = here.flatMap((enforcer) => enforcer.reports);
   const { state, message } = enforcementOf(subject, here, here);
   return {
@@ -76,8 +77,8 @@ function sum(
 interface Enforcement {
   readonly state: RuleListStatus['enforcement']['state'];
   readonly message: string;
-  /** Why not, as the reason of a condition. */
-  readonly reason: string;
+  /** As the reason of a condition. */
+  readonly reason: Reason;
 }
 
 /**
@@ -91,7 +92,7 @@ function enforcementOf(
   everywhere: readonly Enforcer[],
 ): Enforcement {
   const { body } = subject;
-  const inactive = (message: string, reason: string): Enforcement => ({ state: 'Inactive', message, reason });
+  const inactive = (message: string, reason: Reason): Enforcement => ({ state: 'Inactive', message, reason });
   if (body === null) return inactive('the rule list is invalid', 'Invalid');
   if (here.length === 0) {
     return inactive('the rules do not hold: see the condition Accepted', 'NotAccepted');

@@ -1,5 +1,6 @@
 import type { CompileCode } from '../compile/index.ts';
 import { type Diagnostic, diagnosticCodes } from '../resources/index.ts';
+import type { Reason } from './reasons.ts';
 
 /** The aspects of an object that something can be wrong with. */
 export type Aspect = 'Accepted' | 'Conflicted' | 'ResolvedRefs' | 'PartiallyInvalid' | 'Enforced';
@@ -9,7 +10,7 @@ export interface Verdict {
   /** The type of the condition. */
   readonly condition: Aspect;
   /** The reason of the condition, when the diagnostic is what decides it. */
-  readonly reason: string;
+  readonly reason: Reason;
   /** Decides even as a warning: what the user wrote does not hold. Other warnings are only mentioned. */
   readonly evenAsWarning?: true;
 }
