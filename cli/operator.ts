@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { CredentialsError, loadCredentials, systemClock, UndiciTransport } from '../kubernetes/index.ts';
+import { type Credentials, CredentialsError, systemClock, UndiciTransport } from '../kubernetes/index.ts';
 import { Operator } from '../operator/control/operator.ts';
-import { StatusServer } from '../operator/control/status-server.ts';
+import { healthPages } from '../proxy/admin/health-pages.ts';
+import { ReadOnlyServer } from '../proxy/admin/read-only-server.ts';
 import { jsonLog, textLog } from '../proxy/telemetry/log.ts';
-import { untilSignalled } from './signals.ts';
+import { type AccessOptions, credentialsFor } from './credentials.ts';
+import { untilStopped } from './stopping.ts';
 
-export interface OperatorCommandOptions {
+export interface OperatorCommandOptions extends AccessOptions {
   readonly image: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   readonly imagePullSecret: readonly string[];
@@ -15,23 +17,16 @@ export interface OperatorCommandOptions {
   readonly statusPort: number;
   readonly networkPolicy: boolean;
   readonly ingress: boolean;
-  readonly kubeconfig?: string;
-  readonly context?: string;
   readonly logFormat: 'text' | 'json';
 }
 
 /** `sluice operator`: until SIGTERM or SIGINT. @returns 0 after a stop that was asked for, 1 without a cluster */
 export async function operator(options: OperatorCommandOptions): Promise<number> {
   const log = options.logFormat === 'json' ? jsonLog() : textLog();
-  const { kubeconfig, context, watchNamespace, settings } = { ...options, settings: settingsOf(options) };
-  let credentials: Awaited<ReturnType<typeof loadCredentials>>;
+  const { watchNamespace } = options;
+  let credentials: Credentials;
   try {
-    credentials = await loadCredentials({
-      env: process.env,
-      clock: systemClock,
-      ...(kubeconfig !== undefined && { kubeconfig }),
-      ...(context !== undefined && { context }),
-    });
+    credentials = await credentialsFor(options);
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error;
     log.error(error.message);
@@ -48,23 +43,20 @@ export async function operator(options: OperatorCommandOptions): Promise<number>
     namespaces: watchNamespace.length === 0 ? null : [...new Set(watchNamespace)].sort(),
     leaseNamespace: options.leaderElectionNamespace ?? namespace,
     ingress: options.ingress,
-    settings,
+    settings: settingsOf(options),
   });
-  const status = new StatusServer(running);
+  const status = new ReadOnlyServer(healthPages(running));
   try {
     await status.listen('::', options.statusPort);
   } catch (error) {
     log.error(`status port ${options.statusPort}: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   }
-  const signalled = untilSignalled();
-  const started = running.start();
-  await signalled;
-  log.info('stopping');
-  await running.stop();
+  const stopped = untilStopped({ drain: () => running.stop(), stop: async () => process.exit(1) }, log);
+  // What it rejects with is our bug, and ends the process.
+  void running.start();
+  await stopped;
   await Promise.all([status.close(), transport.close()]);
-  // A start that was cut short by the stop has nothing more to say.
-  await Promise.race([started, Promise.resolve()]);
   return 0;
 }
 

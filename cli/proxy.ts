@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { hostname } from 'node:os';
-import { CredentialsError, loadCredentials, systemClock, UndiciTransport } from '../kubernetes/index.ts';
+import { type Credentials, CredentialsError, systemClock, UndiciTransport } from '../kubernetes/index.ts';
 import { PodProxy } from '../proxy/pod/pod-proxy.ts';
 import { jsonLog, textLog } from '../proxy/telemetry/log.ts';
+import { type AccessOptions, credentialsFor } from './credentials.ts';
 import { formatHostPort } from './host-port.ts';
 import { surviveClosedOutput, untilStopped } from './stopping.ts';
 
-export interface ProxyCommandOptions {
+export interface ProxyCommandOptions extends AccessOptions {
   readonly namespace: string;
   readonly gateway: string;
   readonly snapshotSecret: string;
@@ -17,8 +18,6 @@ export interface ProxyCommandOptions {
   readonly address?: string;
   readonly admin: { readonly host: string; readonly port: number };
   readonly statusPort: number;
-  readonly kubeconfig?: string;
-  readonly context?: string;
   readonly logFormat: 'text' | 'json';
 }
 
@@ -29,15 +28,10 @@ export interface ProxyCommandOptions {
 export async function proxy(options: ProxyCommandOptions): Promise<number> {
   const log = options.logFormat === 'json' ? jsonLog() : textLog();
   surviveClosedOutput(log);
-  const { namespace, gateway: name, kubeconfig, context } = options;
-  let credentials: Awaited<ReturnType<typeof loadCredentials>>;
+  const { namespace, gateway: name } = options;
+  let credentials: Credentials;
   try {
-    credentials = await loadCredentials({
-      env: process.env,
-      clock: systemClock,
-      ...(kubeconfig !== undefined && { kubeconfig }),
-      ...(context !== undefined && { context }),
-    });
+    credentials = await credentialsFor(options);
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error;
     log.error(error.message);

@@ -1,18 +1,16 @@
 import {
   CredentialsError,
   KubernetesError,
-  loadCredentials,
   systemClock,
   type Transport,
   UndiciTransport,
 } from '../kubernetes/index.ts';
 import { ClusterSource } from '../operator/sources/cluster/cluster-source.ts';
 import type { SourceState } from '../operator/sources/index.ts';
+import { type AccessOptions, credentialsFor } from './credentials.ts';
 
-export interface ClusterOptions {
+export interface ClusterOptions extends AccessOptions {
   readonly namespace?: readonly string[];
-  readonly kubeconfig?: string;
-  readonly context?: string;
 }
 
 /** No cluster, or not all of it could be read; the message is for whoever typed the command. */
@@ -24,16 +22,11 @@ export class ClusterUnreadableError extends Error {}
  * @throws ClusterUnreadableError
  */
 export async function withCluster<T>(
-  { kubeconfig, context }: ClusterOptions,
+  options: ClusterOptions,
   work: (transport: Transport) => Promise<T>,
 ): Promise<T> {
   try {
-    const credentials = await loadCredentials({
-      env: process.env,
-      clock: systemClock,
-      ...(kubeconfig !== undefined && { kubeconfig }),
-      ...(context !== undefined && { context }),
-    });
+    const credentials = await credentialsFor(options);
     const transport = new UndiciTransport(credentials, systemClock);
     try {
       return await work(transport);

@@ -7,6 +7,7 @@ import {
   type ResourceType,
   type Transport,
 } from '../../kubernetes/index.ts';
+import type { HealthSource } from '../../proxy/admin/health-pages.ts';
 import { formatExposition, mergeReports } from '../../proxy/telemetry/exposition.ts';
 import type { Log } from '../../proxy/telemetry/log.ts';
 import { Metrics } from '../../proxy/telemetry/metrics.ts';
@@ -45,7 +46,7 @@ export interface OperatorOptions {
  * The operator: every replica follows the cluster, so that it could lead at once; the one that leads compiles and
  * writes. Proxies need none of them to go on.
  */
-export class Operator {
+export class Operator implements HealthSource {
   readonly #options: OperatorOptions;
   readonly #metrics = new Metrics();
   readonly #refreshMetrics = [threadMetrics(this.#metrics, 'main'), processMetrics(this.#metrics)];
@@ -127,7 +128,7 @@ export class Operator {
   }
 
   /** Prometheus text. */
-  metrics(): string {
+  async metrics(): Promise<string> {
     for (const refresh of this.#refreshMetrics) refresh();
     this.#control?.measure();
     this.#leading.set(this.#control === null ? 0 : 1);

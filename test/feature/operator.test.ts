@@ -157,11 +157,11 @@ test('a change swaps the snapshot; one that means nothing writes nothing', async
   const before = rig.writes();
   rig.put('BackendPool', 'chat', { metadata: { labels: { team: 'a' } } as never });
   rig.put('ConfigMap', 'unused', { data: { a: 'b' } });
-  const compiles = () =>
-    Number(/sluice_operator_compile_duration_seconds_count (\d+)/.exec(rig.operator.metrics())?.[1]);
-  const seen = compiles();
+  const compiles = async () =>
+    Number(/sluice_operator_compile_duration_seconds_count (\d+)/.exec(await rig.operator.metrics())?.[1]);
+  const seen = await compiles();
   rig.put('ConfigMap', 'unused', { data: { a: 'c' } });
-  await until('compiled again', () => compiles() > seen);
+  await until('compiled again', async () => (await compiles()) > seen);
   assert.equal(rig.writes(), before);
 });
 
@@ -294,7 +294,9 @@ test('a certificate that is broken while no operator runs is served on after the
   rig.put('Secret', 'chat-tls', data('nonsense'));
   const second = rig.another('operator-2');
   await second.start();
-  await until('it has compiled', () => /compile_duration_seconds_count [1-9]/.test(second.metrics()));
+  await until('it has compiled', async () =>
+    /compile_duration_seconds_count [1-9]/.test(await second.metrics()),
+  );
   await until('the broken Secret is told of', () =>
     rig.lines.some((line) => line.includes('Secret default/chat-tls')),
   );
@@ -313,10 +315,12 @@ test('the operator that starts anew writes nothing that is there already', async
   const before = rig.writes();
   const second = rig.another('operator-2');
   await second.start();
-  await until('it leads', () => /sluice_operator_leader 1/.test(second.metrics()));
-  await until('it has compiled', () => /compile_duration_seconds_count [1-9]/.test(second.metrics()));
-  await until('it has reconciled', () =>
-    /reconciles_total\{what="gateway",result="done"\} [1-9]/.test(second.metrics()),
+  await until('it leads', async () => /sluice_operator_leader 1/.test(await second.metrics()));
+  await until('it has compiled', async () =>
+    /compile_duration_seconds_count [1-9]/.test(await second.metrics()),
+  );
+  await until('it has reconciled', async () =>
+    /reconciles_total\{what="gateway",result="done"\} [1-9]/.test(await second.metrics()),
   );
   assert.equal(rig.writes(), before);
 });
