@@ -16,7 +16,7 @@ export interface LeafOptions {
   readonly uris?: readonly string[];
   readonly commonName?: string;
   readonly organization?: string;
-  readonly usage?: 'server' | 'client';
+  readonly usage?: 'server' | 'client' | 'both';
   /** Since yesterday, to tomorrow, where nothing is said. */
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -121,10 +121,11 @@ function leafExtensions({ dnsNames = [], addresses = [], uris = [], usage = 'ser
     ...addresses.map((value) => ({ type: 'ip', value }) as const),
     ...uris.map((value) => ({ type: 'url', value }) as const),
   ];
-  const extended = usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+  const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
+  const extended = { server: [serverAuth], client: [clientAuth], both: [serverAuth, clientAuth] }[usage];
   return [
     new x509.BasicConstraintsExtension(false, undefined, true),
-    new x509.ExtendedKeyUsageExtension([extended]),
+    new x509.ExtendedKeyUsageExtension(extended),
     ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
   ];
 }
