@@ -54,22 +54,38 @@ export function projectImage(previous?: ProjectImage, name = PROJECT_IMAGE): Pro
  * @param present an image that the cluster has.
  */
 export function examplesImage(present: ProjectImage): ProjectImage {
-  const { base } = present;
-  const entries = [
+  const file = writeOnBase(present, EXAMPLES_IMAGE, [
     ...EXAMPLES_FILES.flatMap(projectEntries),
     ...EXAMPLES_PACKAGES.flatMap((path) => filesBelow(path, () => true)),
-  ];
-  const file = writeImage(
+  ]);
+  return { file, base: present.base };
+}
+
+/**
+ * Makes an image for tests and returns its archive: Node.js, the packages that the project runs with, and these.
+ *
+ * @param present an image that the cluster has.
+ * @param paths files and folders of the checkout.
+ */
+export function imageWith(present: ProjectImage, name: string, paths: readonly string[]): string {
+  return writeOnBase(
+    present,
+    name,
+    paths.flatMap((path) => filesBelow(path, () => true)),
+  );
+}
+
+function writeOnBase({ base }: ProjectImage, name: string, entries: readonly TarEntry[]): string {
+  return writeImage(
     {
-      name: EXAMPLES_IMAGE,
-      layers: [base, makeLayer('sluice-examples', entries)],
+      name,
+      layers: [base, makeLayer(name.replaceAll(/[^\w.-]/g, '_'), entries)],
       entrypoint: ['/usr/local/bin/node'],
       environment: { NODE_ENV: 'production' },
       workingFolder: `/${APP}`,
     },
     new Set([base.digest]),
   );
-  return { file, base };
 }
 
 /** The Node.js binary of this checkout, the libraries that it is linked with, and a user. */
