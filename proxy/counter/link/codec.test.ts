@@ -69,7 +69,7 @@ const MESSAGES: readonly LinkMessage[] = [
   },
   { type: 'handover-taken', shard: 2, id: 'pod-a.x1.4', taken: true },
   { type: 'outdated', shard: 1, token },
-  { type: 'roster', members: ['pod-a.x1'] },
+  { type: 'roster', members: ['pod-a.x1'], asks: true },
 ];
 
 test('every kind of message comes out as it went in', () => {

@@ -11,12 +11,14 @@ import type { Beat, Decided, DecisionOutcome, Message, ReportedSlot, ToOwner } f
 export const FRAME_VERSION = 1;
 
 /** Which members the sender knows of: see `driver/roster.ts`. */
-export interface Roster {
+export interface RosterMessage {
   readonly type: 'roster';
   readonly members: readonly Incarnation[];
+  /** The sender wants to know whom the receiver knows of. */
+  readonly asks: boolean;
 }
 
-export type LinkMessage = Message | Roster;
+export type LinkMessage = Message | RosterMessage;
 
 /** What a peer may name. */
 export interface FrameLimits {
@@ -99,7 +101,7 @@ function encode(message: LinkMessage): unknown[] {
     case 'outdated':
       return ['o', message.shard, message.token.uid, message.token.transitions];
     case 'roster':
-      return ['R', message.members];
+      return ['R', message.members, message.asks];
   }
 }
 
@@ -211,8 +213,12 @@ function decode(value: unknown, limits: FrameLimits): LinkMessage {
     case 'o':
       return { type: 'outdated', ...shardAndToken(fields(value, 4), limits) };
     case 'R': {
-      const [, members] = fields(value, 2);
-      return { type: 'roster', members: listOf(members, 'members', (item) => incarnation(item, 'members')) };
+      const [, members, asks] = fields(value, 3);
+      return {
+        type: 'roster',
+        members: listOf(members, 'members', (item) => incarnation(item, 'members')),
+        asks: flag(asks, 'asks'),
+      };
     }
     default:
       throw wrong('message', value[0], 'the letter of a message');

@@ -12,8 +12,6 @@ export interface LinksOptions {
   readonly limits: FrameLimits;
   readonly addressOf: (peer: Incarnation) => string | undefined;
   readonly onMessages: (from: Incarnation, messages: readonly LinkMessage[]) => void;
-  /** A link to the peer has been opened. */
-  readonly onLinked?: (peer: Incarnation) => void;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -48,6 +46,8 @@ export const LINK_TUNING: LinkTuning = {
 export interface LinkCounts {
   /** Links that are open. */
   readonly open: number;
+  /** Links that have been opened so far. */
+  readonly opened: number;
   /** Messages that were dropped here, for want of a link or since the peer is slow. */
   readonly dropped: number;
 }
@@ -91,6 +91,7 @@ export class Links {
   #isFlushing = false;
   #isClosed = false;
   #dropped = 0;
+  #opened = 0;
   #beatMs: number;
   #cancelBeat: () => void = () => {};
 
@@ -105,7 +106,7 @@ export class Links {
   get counts(): LinkCounts {
     let open = 0;
     for (const { link } of this.#peers.values()) if (link !== null) open++;
-    return { open, dropped: this.#dropped };
+    return { open, opened: this.#opened, dropped: this.#dropped };
   }
 
   /** Sent at the end of this turn of the event loop, or never. */
@@ -201,7 +202,7 @@ export class Links {
 
   /** Makes a new socket the link to the peer, unless the one that is there is to stay. */
   #adopt(peer: Peer, socket: WebSocket, dialedBySelf: boolean): void {
-    const { clock, onLinked } = this.#options;
+    const { clock } = this.#options;
     const { link: old } = peer;
     if (old !== null && old.dialedBySelf !== dialedBySelf && this.#isPreferred(peer, old)) {
       socket.close(SUPERSEDED);
@@ -209,6 +210,7 @@ export class Links {
     }
     const link: Link = { socket, dialedBySelf, heardMs: clock.now() };
     peer.link = link;
+    this.#opened++;
     old?.socket.close(SUPERSEDED);
     const heard = () => {
       link.heardMs = clock.now();
@@ -222,7 +224,6 @@ export class Links {
     peer.backoff.reset();
     peer.problem = null;
     if (peer.outbox.length > 0) this.#deliver(peer);
-    onLinked?.(peer.incarnation);
   }
 
   /** Of two links that were opened at the same time both sides keep the same one. */

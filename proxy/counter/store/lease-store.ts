@@ -36,7 +36,7 @@ export interface LeaseStore {
    * read once.
    */
   predecessor(): Promise<Incarnation>;
-  /** @param watcher is told of everything anew, however often the store was opened before */
+  /** @param watcher is told of everything anew, however often the store was opened before; not within this call */
   open(self: MemberPlace, watcher: LeaseWatcher): LeaseSession;
   /** Where a member's links listen, as far as is known. */
   addressOf(incarnation: Incarnation): string | undefined;
