@@ -12,12 +12,22 @@
  * - `<!-- test: shown by NAME -->`: what that terminal shows by now
  * - `<!-- test: spec of KIND -->`: a part of the `spec` of such an object
  *
- * And on a line of its own: `<!-- test: stop NAME -->`, Ctrl-C in that terminal.
+ * And on a line of its own:
+ *
+ * - `<!-- test: stop NAME -->`: Ctrl-C in that terminal
+ * - `<!-- test: in an empty cluster -->`: what follows is run in a cluster where nothing is installed, by the tests of
+ *   the cluster; a page that begins so tidies up
+ * - `<!-- test: in a cluster with the chat -->`: the same where the operator and the chat run
+ * - `<!-- test: on this machine -->`: from here on as at the beginning of a page
  */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const root = join(import.meta.dirname, '../..');
+
+/** Where blocks are run. */
+const PLACES = ['this machine', 'an empty cluster', 'a cluster with the chat'] as const;
+export type Place = (typeof PLACES)[number];
 
 export interface Block {
   /** `sh`, `text`, `yaml` …; empty for a block of no language. */
@@ -27,6 +37,7 @@ export interface Block {
   readonly line: number;
   /** What the comment before it says, without `test:`; empty without one. */
   readonly directive: string;
+  readonly place: Place;
 }
 
 export interface Page {
@@ -60,9 +71,9 @@ export function readPage(path: string): Page {
   const blocks: Block[] = [];
   const anchors = new Set<string>();
   const links: { target: string; line: number }[] = [];
-  let open: { fence: string; language: string; line: number; lines: string[]; directive: string } | null =
-    null;
+  let open: (Omit<Block, 'text'> & { readonly fence: string; readonly lines: string[] }) | null = null;
   let directive = '';
+  let place: Place = 'this machine';
   for (const [index, line] of text.split('\n').entries()) {
     const fence = /^(`{3,})(\w*)/.exec(line);
     if (open !== null) {
@@ -73,7 +84,7 @@ export function readPage(path: string): Page {
       continue;
     }
     if (fence !== null) {
-      open = { fence: fence[1]!, language: fence[2]!, line: index + 1, lines: [], directive };
+      open = { fence: fence[1]!, language: fence[2]!, line: index + 1, lines: [], directive, place };
       directive = '';
       continue;
     }
@@ -81,8 +92,10 @@ export function readPage(path: string): Page {
       throw new Error(`${path}:${index}: a directive must stand right before its block`);
     }
     const comment = /^<!-- test: (.+) -->$/.exec(line)?.[1];
-    if (comment?.startsWith('stop ')) {
-      blocks.push({ language: 'directive', text: '', line: index + 1, directive: comment });
+    const isPlace = comment !== undefined && /^(in|on) /.test(comment);
+    if (isPlace) place = placeIn(comment, `${path}:${index + 1}`);
+    else if (comment?.startsWith('stop ')) {
+      blocks.push({ language: 'directive', text: '', line: index + 1, directive: comment, place });
     } else if (comment !== undefined) directive = comment;
     const heading = /^#+ (.*)$/.exec(line)?.[1];
     if (heading !== undefined) anchors.add(anchorOf(heading));
@@ -92,6 +105,14 @@ export function readPage(path: string): Page {
   }
   if (open !== null) throw new Error(`${path}:${open.line}: a block without an end`);
   return { path, text, blocks, anchors, links };
+}
+
+function placeIn(comment: string, where: string): Place {
+  const name = comment.replace(/^(in|on) /, '');
+  const place = PLACES.find((known) => known === name);
+  if (place === undefined)
+    throw new Error(`${where}: found the place ${name}, expected ${PLACES.join(', ')}`);
+  return place;
 }
 
 /** As GitHub makes it of a heading. */

@@ -6,7 +6,25 @@ import { createInterface } from 'node:readline';
 import { until } from '../support/until.ts';
 
 const STOP_TIMEOUT_MS = 8_000;
-const COMMAND_TIMEOUT_MS = 40_000;
+
+/** What a terminal runs. */
+export interface Shell {
+  /** Program and arguments that end in a `bash` which reads commands from its standard input. */
+  readonly command: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string>>;
+  /** How long one block may take. */
+  readonly timeoutMs: number;
+}
+
+export const LOCAL_SHELL: Shell = { command: ['bash', '--norc'], env: {}, timeoutMs: 40_000 };
+
+export interface TerminalOptions {
+  /** Folder for what the shell is given and shows. */
+  readonly scratch: string;
+  /** Where the reader is at first. */
+  readonly cwd: string;
+  readonly shell: Shell;
+}
 
 /**
  * A terminal in which a reader types: one shell, so that variables, functions and jobs stay. It leads a process group
@@ -16,21 +34,20 @@ export class Terminal {
   readonly #folder: string;
   readonly #name: string;
   readonly #shell: ChildProcess;
+  readonly #timeoutMs: number;
   readonly #lines: AsyncIterator<string>;
   #blocks = 0;
 
-  /**
-   * @param scratch folder for what the shell is given and shows
-   * @param cwd where the reader is at first
-   */
-  constructor(name: string, scratch: string, cwd: string) {
+  constructor(name: string, { scratch, cwd, shell }: TerminalOptions) {
+    const [command, ...args] = shell.command;
     this.#name = name;
     this.#folder = scratch;
-    this.#shell = spawn('bash', ['--norc'], {
+    this.#timeoutMs = shell.timeoutMs;
+    this.#shell = spawn(command, args, {
       cwd,
       detached: true,
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, npm_config_loglevel: 'error' },
+      env: { ...process.env, npm_config_loglevel: 'error', ...shell.env },
     });
     if (this.#shell.pid !== undefined) open.add(this.#shell.pid);
     this.#lines = createInterface({ input: this.#shell.stdout! })[Symbol.asyncIterator]();
@@ -41,8 +58,8 @@ export class Terminal {
     const output = await this.#type(text);
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => reject(new Error(`did not end within ${COMMAND_TIMEOUT_MS} ms:\n${text}\n${output()}`)),
-      COMMAND_TIMEOUT_MS,
+      () => reject(new Error(`did not end within ${this.#timeoutMs} ms:\n${text}\n${output()}`)),
+      this.#timeoutMs,
     );
     try {
       const { value } = await Promise.race([this.#lines.next(), promise]);
