@@ -6,7 +6,15 @@ import { type Channel, channelPair, type WorkerChannel } from '../workers/channe
 import type { Acquisition, Demand } from './counter.ts';
 import { CounterClient } from './counter-client.ts';
 import { CounterService } from './counter-service.ts';
-import { COUNTER_REPLIES, COUNTER_REQUESTS, type RequestBatch } from './messages.ts';
+import { monotonicMs } from './driver/monotonic-clock.ts';
+import {
+  COUNTER_RECOUNTED,
+  COUNTER_REPLIES,
+  COUNTER_REQUESTS,
+  COUNTER_REVOKED,
+  type RequestBatch,
+} from './messages.ts';
+import { COUNTER_SESSION, COUNTER_SESSION_CHANGED, SessionClock } from './session.ts';
 
 function workerChannel(channel: Channel, workerId: number): WorkerChannel {
   return { workerId, post: channel.post.bind(channel), on: channel.on.bind(channel) };
@@ -216,4 +224,91 @@ test('never more than maxCount are open, and every slot comes back, however work
     }),
     { numRuns: 150 },
   );
+});
+
+/** A client whose slots can be lost. */
+async function clientWithSession() {
+  const alone = clientAlone();
+  const session = new SessionClock();
+  session.setEnd(monotonicMs() + 60_000);
+  alone.main.post(COUNTER_SESSION, { memory: session.memory, marginMs: 0 });
+  await turns(1);
+  return { ...alone, session };
+}
+
+const ADMITTED = -1;
+const OPENLY = -4;
+
+test('answers may come in parts, and each goes to its connection', async () => {
+  const { client, main } = clientAlone();
+  const asked = [1, 2, 3].map((id) => client.acquire(id, one('a')));
+  await turns();
+  main.post(COUNTER_REPLIES, { batch: 1, positions: [2, 0], outcomes: [ADMITTED, 0], exceeded: [[0, [0]]] });
+  assert.deepEqual(await asked[2], { outcome: 'admitted', exceeded: [0] });
+  assert.equal((await asked[0])!.outcome, 'rejected');
+  assert.equal(client.pending, 1);
+  main.post(COUNTER_REPLIES, { batch: 1, positions: [1], outcomes: [ADMITTED], exceeded: [] });
+  assert.equal((await asked[1])!.outcome, 'admitted');
+  assert.equal(client.pending, 0);
+});
+
+test('of a batch that is answered in part, only the rest is given up', async () => {
+  const { client, main, requests } = clientAlone({ answerTimeoutMs: 30 });
+  const asked = [1, 2].map((id) => client.acquire(id, one('a')));
+  await turns();
+  main.post(COUNTER_REPLIES, { batch: 1, positions: [0], outcomes: [ADMITTED], exceeded: [] });
+  assert.equal((await asked[0])!.outcome, 'admitted');
+  assert.equal((await asked[1])!.outcome, 'unavailable');
+  await turns();
+  assert.deepEqual(requests.at(-1)!.released, [2]);
+});
+
+test('an admission that comes after its session is given back, and is none', async () => {
+  const { client, main, session, requests } = await clientWithSession();
+  const answered = async (id: number, epoch: number) => {
+    const asked = client.acquire(id, one('a'));
+    await turns();
+    main.post(COUNTER_REPLIES, { batch: requests.at(-1)!.batch, outcomes: [ADMITTED], exceeded: [], epoch });
+    return (await asked).outcome;
+  };
+  assert.equal(await answered(1, 0), 'admitted');
+  session.nextEpoch();
+  assert.equal(await answered(2, 0), 'unavailable');
+  await turns();
+  assert.deepEqual(requests.at(-1)!.released, [2]);
+  session.setEnd(monotonicMs() - 1);
+  assert.equal(await answered(3, 1), 'unavailable');
+});
+
+test('whoever lost its slots is told once: by name, with all, or when the session ends by itself', async () => {
+  const { client, main, session, requests } = await clientWithSession();
+  const lost: number[] = [];
+  const admit = async (id: number, outcome = ADMITTED) => {
+    const asked = client.acquire(id, one('a'), () => lost.push(id));
+    await turns();
+    main.post(COUNTER_REPLIES, {
+      batch: requests.at(-1)!.batch,
+      outcomes: [outcome],
+      exceeded: [],
+      epoch: 0,
+    });
+    assert.equal((await asked).outcome, 'admitted');
+  };
+  for (const id of [1, 2, 3]) await admit(id);
+  await admit(4, OPENLY);
+  await admit(5, OPENLY);
+  client.release(3);
+  main.post(COUNTER_REVOKED, { connections: [1, 3, 99] });
+  main.post(COUNTER_REVOKED, { connections: [1] });
+  main.post(COUNTER_RECOUNTED, { connections: [5] });
+  await turns();
+  assert.deepEqual(lost, [1]);
+  main.post(COUNTER_REVOKED, { connections: null });
+  await turns();
+  assert.deepEqual(lost, [1, 2, 5]);
+  await admit(6);
+  session.setEnd(monotonicMs() - 1);
+  main.post(COUNTER_SESSION_CHANGED, null);
+  await turns();
+  assert.deepEqual(lost, [1, 2, 5, 6]);
 });

@@ -1,22 +1,14 @@
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { WorkerChannel } from '../workers/channel.ts';
-import { type Holding, LocalCounter } from './local-counter.ts';
+import type { CounterBackend, CounterSummary } from './counter-backend.ts';
+import { LocalCounter } from './local-counter.ts';
 import { answer, COUNTER_REPLIES, COUNTER_REQUESTS } from './messages.ts';
-
-export interface CounterSummary {
-  /** Connections that are counted by at least one rule. */
-  readonly connections: number;
-  /** Different keys, e.g. users times rules. */
-  readonly keys: number;
-  /** Keys with the most connections, most first. Keys hold user data: for people, never for metrics or logs. */
-  readonly top: readonly Holding[];
-}
 
 /**
  * The main thread's half: decides for all workers of this process, so that their counts are one count.
  * Each worker thread is a member of its own, and leaves with all it holds.
  */
-export class CounterService {
+export class CounterService implements CounterBackend {
   readonly #counter = new LocalCounter();
   readonly #connections;
   readonly #keys;
@@ -43,13 +35,11 @@ export class CounterService {
     });
   }
 
-  /** Call once the worker's thread is gone, and with it its sockets: from here on its slots are free. */
   removeWorker(workerId: number): void {
     this.#counter.removeMember(workerId);
     this.#measure();
   }
 
-  /** For the admin page and `sluice top`; costs a pass over all keys. */
   summary(limit: number): CounterSummary {
     const { connectionCount: connections, keyCount: keys } = this.#counter;
     return { connections, keys, top: this.#counter.top(limit) };

@@ -84,16 +84,7 @@ export class LocalCounter {
 
   /** The keys with the most connections, most first; costs a pass over all keys. */
   top(limit: number): Holding[] {
-    assert(limit > 0);
-    const best: Holding[] = [];
-    for (const holding of this.#keys.holdings()) {
-      if (best.length === limit && holding.count <= best[limit - 1]!.count) continue;
-      let at = best.length;
-      while (at > 0 && best[at - 1]!.count < holding.count) at--;
-      best.splice(at, 0, holding);
-      if (best.length > limit) best.pop();
-    }
-    return best;
+    return mostHeld(this.#keys.holdings(), limit);
   }
 
   #decide(member: Member, connection: ConnectionId, demands: readonly Demand[]): Acquisition {
@@ -148,6 +139,20 @@ export class LocalCounter {
     });
     return exceeded;
   }
+}
+
+/** The fullest first. */
+export function mostHeld(holdings: Iterable<Holding>, limit: number): Holding[] {
+  assert(limit > 0);
+  const best: Holding[] = [];
+  for (const holding of holdings) {
+    if (best.length === limit && holding.count <= best[limit - 1]!.count) continue;
+    let at = best.length;
+    while (at > 0 && best[at - 1]!.count < holding.count) at--;
+    best.splice(at, 0, holding);
+    if (best.length > limit) best.pop();
+  }
+  return best;
 }
 
 interface Member {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { until } from '../../../test/support/until.ts';
 import { silentLog } from '../../telemetry/log.ts';
@@ -11,6 +10,7 @@ import { SocketTransport } from '../link/socket-transport.ts';
 import { draftOf, type LeaseRecord } from '../protocol/lease.ts';
 import type { LeaseResult } from '../protocol/turn.ts';
 import { FileStore } from '../store/file-store.ts';
+import { acquainted } from '../testing/acquainted.ts';
 import { QUICK_SETTINGS } from '../testing/quick-settings.ts';
 import { CounterDriver } from './counter-driver.ts';
 import { monotonicClock } from './monotonic-clock.ts';
@@ -117,19 +117,6 @@ async function ready(member: TestMember): Promise<void> {
   for (let at = 0; at < 8; at++) member.release(await admitted(member, one(`ready-${at}`, 1_000)));
 }
 
-/** Each has been noted as a voter by the others: the end of one can be agreed upon. */
-async function acquainted(directory: string, members: readonly TestMember[]): Promise<void> {
-  const database = new DatabaseSync(join(directory, 'leases.db'), { readOnly: true });
-  const drafts = database.prepare('SELECT draft FROM leases');
-  await until('all vote for all', () =>
-    drafts.all().every(({ draft }) => {
-      const { phase, voters } = JSON.parse(String(draft));
-      return phase === 'held' && voters.length === members.length;
-    }),
-  );
-  database.close();
-}
-
 test('one member alone counts, and owns all shards', async (t) => {
   const a = await member(t, folder(t), 'a');
   await admitted(a, one('alice', 1));
@@ -192,7 +179,7 @@ test('the slots of a member that vanished come free soon, and never before its s
   const a = await member(t, directory, 'a');
   const b = await member(t, directory, 'b');
   await Promise.all([ready(a), ready(b)]);
-  await acquainted(directory, [a, b]);
+  await acquainted(directory, 2);
   await admitted(a, one('alice', 1));
   const endMs = a.sessionEndMs();
   const vanishedMs = monotonicClock.now();

@@ -45,6 +45,10 @@ export interface DriverState {
   readonly incarnation: Incarnation;
   /** It has a session that lasts. */
   readonly isMember: boolean;
+  /** It can ask for keys of all shards. */
+  readonly isReady: boolean;
+  /** All members have agreed with it on shares: rules with `failurePolicy: Local` can use them. */
+  readonly hasShares: boolean;
   /** Shards that it owns. */
   readonly owned: readonly { readonly shard: number; readonly phase: OwnerPhase }[];
   readonly links: LinkCounts;
@@ -97,12 +101,22 @@ export class CounterDriver {
     const life = this.#life;
     if (life === null) return NO_STATE;
     const owned: { shard: number; phase: OwnerPhase }[] = [];
+    const isMember = !life.node.member.isInDoubt(clock.now());
+    let isReady = isMember;
     for (let shard = 0; shard < settings.shards; shard++) {
       const owner = life.node.owner(shard);
       if (owner !== undefined) owned.push({ shard, phase: owner.phase });
+      if (!life.node.member.shard(shard).isKnown) isReady = false;
     }
-    const isMember = !life.node.member.isInDoubt(clock.now());
-    return { incarnation: life.self, isMember, owned, links: life.links.counts };
+    const { self, roster, links } = life;
+    return {
+      incarnation: self,
+      isMember,
+      isReady,
+      hasShares: roster.isAgreed,
+      owned,
+      links: links.counts,
+    };
   }
 
   /** Connections that are counted for this member. */
@@ -288,6 +302,8 @@ export class CounterDriver {
 const NO_STATE: DriverState = {
   incarnation: '',
   isMember: false,
+  isReady: false,
+  hasShares: false,
   owned: [],
   links: { open: 0, opened: 0, dropped: 0 },
 };

@@ -56,10 +56,15 @@ export class Roster {
     if (this.#members.has(from) && members.includes(this.#self)) this.#members.set(from, true);
   }
 
+  /** Shares can be used. */
+  get isAgreed(): boolean {
+    if (!this.#isSelfSeen || this.#members.size >= MAX_MEMBERS) return false;
+    for (const knowsSelf of this.#members.values()) if (!knowsSelf) return false;
+    return true;
+  }
+
   /** How many of a key this member may have open by itself. */
   share(key: string, maxCount: number): number {
-    if (!this.#isSelfSeen || this.#members.size >= MAX_MEMBERS) return 0;
-    for (const knowsSelf of this.#members.values()) if (!knowsSelf) return 0;
-    return staticShare(key, maxCount, this.everybody(), this.#self);
+    return this.isAgreed ? staticShare(key, maxCount, this.everybody(), this.#self) : 0;
   }
 }

@@ -48,6 +48,11 @@ export class ShardSlots {
     return this.#held.size;
   }
 
+  /** Whether the shard's owner has answered this member. */
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
   get unsettledCount(): number {
     return this.#pending.size + this.#releasing.size;
   }
