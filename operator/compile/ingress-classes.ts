@@ -25,42 +25,46 @@ export function assignIngresses(objects: Objects, environment: Environment, repo
   const byDefault = defaultClass(objects);
   const gateways = new Map<string, string | null>();
   const served = new Map<string, IngressResource[]>();
+  const unserved = new Map<string, string>();
   for (const [id, ingress] of objects.ingresses) {
     const { name, path } = classOf(ingress, byDefault);
     const gateway = name === null ? undefined : classes.get(name);
-    if (gateway === undefined) {
+    if (name === null || gateway === undefined) {
       // In a cluster it belongs to somebody else; in files nobody else would serve it.
       if (environment === 'Standalone') reportNoClass(ingress, name, path, objects, report);
       continue;
     }
-    gateways.set(id, gateway);
-    if (gateway === null) {
+    const isThere = gateway !== null && objects.gateways.has(gateway);
+    gateways.set(id, isThere ? gateway : null);
+    if (!isThere) {
       report.error(ingress, path, 'IngressNotServed', {
         message: 'this Ingress is not served',
         found: `IngressClass ${name}, which leads to no EdgeGateway`,
         expected: 'a class whose parameters name one that is there',
       });
+      if (gateway !== null) unserved.set(name, gateway);
       continue;
     }
     const others = served.get(gateway);
     if (others === undefined) served.set(gateway, [ingress]);
     else others.push(ingress);
   }
+  for (const [name, gateway] of unserved) reportNoGateway(name, gateway, objects, report);
   for (const ingresses of served.values()) ingresses.sort(byAge);
   return { gateways, servedBy: (gateway) => served.get(gateway) ?? [] };
 }
 
-/** The classes of our controller by name, with the id of the gateway that each leads to. */
+/** The classes of our controller by name, with the id of the gateway that each names; it may not be there. */
 function compileClasses(objects: Objects, report: Report): Map<string, string | null> {
   const classes = new Map<string, string | null>();
   for (const [name, resource] of objects.ingressClasses) {
     if (resource.body.spec?.controller !== CONTROLLER) continue;
-    classes.set(name, gatewayOf(resource, objects, report));
+    classes.set(name, gatewayOf(resource, report));
   }
   return classes;
 }
 
-function gatewayOf(resource: IngressClassResource, objects: Objects, report: Report): string | null {
+function gatewayOf(resource: IngressClassResource, report: Report): string | null {
   const { parameters } = resource.body.spec ?? {};
   const invalid = (field: FieldPath, found: string, expected: string): null => {
     report.error(resource, ['spec', 'parameters', ...field], 'InvalidParameters', {
@@ -79,9 +83,18 @@ function gatewayOf(resource: IngressClassResource, objects: Objects, report: Rep
   if (scope !== 'Namespace') {
     return invalid(['scope'], scope, 'Namespace, with the namespace of the EdgeGateway');
   }
-  const id = `${namespace}/${name}`;
-  if (objects.gateways.has(id)) return id;
-  return invalid(['name'], objects.describeMissing('EdgeGateway', id), 'an EdgeGateway that is there');
+  return `${namespace}/${name}`;
+}
+
+/** Only of a class that some Ingress has: a class is there from the installation on, often long before a gateway. */
+function reportNoGateway(name: string, gateway: string, objects: Objects, report: Report): void {
+  const resource = objects.ingressClasses.get(name);
+  if (resource === undefined) return;
+  report.error(resource, ['spec', 'parameters', 'name'], 'InvalidParameters', {
+    message: 'Ingresses of this class are not served',
+    found: objects.describeMissing('EdgeGateway', gateway),
+    expected: 'an EdgeGateway that is there',
+  });
 }
 
 /**
