@@ -4,170 +4,77 @@
  */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, suite, test } from 'node:test';
-import { complaints, type FleetReport, openThrough, summary } from '../support/fleet/report.ts';
+import { openThrough, summary } from '../support/fleet/report.ts';
 import { until } from '../support/until.ts';
-import { Cluster, type TestNamespace } from './cluster.ts';
-import type { ClusterFleet } from './cluster-fleet.ts';
-import {
-  addressOf,
-  change,
-  DRAIN_MS,
-  echoObjects,
-  GATEWAY,
-  gatewayObjects,
-  openFleet,
-  PORT,
-  programmed,
-  startFleetGateway,
-} from './e2e/fleet-gateway.ts';
+import { Cluster } from './cluster.ts';
+import { addressOf, change, gatewayObjects, PORT, programmed } from './e2e/fleet-gateway.ts';
 import { get } from './e2e/http.ts';
 import { Installation } from './e2e/installation.ts';
-import { PodLog } from './e2e/pod-log.ts';
+import { CLIENTS, Stage } from './e2e/stage.ts';
 import { skipWithoutCluster } from './requirements.ts';
 
-const CLIENTS = 500;
-const INTERVAL_MS = 1_000;
-/** An echo takes a millisecond; this is for a machine with two cores that starts pods at the same time. */
-const MAX_WAIT_MS = 3_000;
 const ROLLOUT_TIMEOUT_MS = 120_000;
 const CHANGES = 40;
 
 suite('500 WebSockets while a cluster is changed', { skip: skipWithoutCluster() }, () => {
+  const stack = new AsyncDisposableStack();
   let cluster: Cluster;
   let installation: Installation;
-  let namespace: TestNamespace;
-  let pods: PodLog;
-  /** Half of the clients each. */
-  const fleets: ClusterFleet[] = [];
+  let stage: Stage;
 
   before(async () => {
-    cluster = await Cluster.start();
-    installation = await Installation.install(cluster);
-    namespace = await cluster.namespace('changes');
-    await startFleetGateway(cluster, namespace.name, { replicas: 1 });
-    pods = await PodLog.follow(cluster, namespace.name, GATEWAY);
-    await join();
+    cluster = stack.use(await Cluster.start());
+    installation = stack.use(await Installation.install(cluster));
+    stage = stack.use(await Stage.set(cluster, 'changes', { replicas: 1 }));
+    await stage.join(CLIENTS / 2);
   });
 
-  after(async () => {
-    for (const fleet of fleets) await fleet[Symbol.asyncDispose]();
-    await pods?.[Symbol.asyncDispose]();
-    await namespace?.[Symbol.asyncDispose]();
-    await installation?.[Symbol.asyncDispose]();
-    await cluster?.[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
 
-  afterEach(async () => {
-    for (const fleet of fleets) await fleet.allOpen();
-    for (const fleet of fleets) await fleet.forget();
-  });
-
-  async function join(): Promise<void> {
-    const first = fleets.length * (CLIENTS / 2);
-    fleets.push(
-      await openFleet(cluster, namespace.name, {
-        clients: CLIENTS / 2,
-        intervalMs: INTERVAL_MS,
-        firstUser: first,
-      }),
-    );
-  }
-
-  /** What the clients saw, with all of them connected, and each connection tried once more. */
-  async function reports(): Promise<FleetReport> {
-    for (const fleet of fleets) await fleet.allOpen();
-    for (const fleet of fleets) await fleet.moreEchoes();
-    await pods.refresh();
-    const all = await Promise.all(fleets.map((fleet) => fleet.report()));
-    return {
-      links: all.flatMap(({ links }) => links),
-      failed: all.flatMap(({ failed }) => failed),
-      wrongEchoes: all.flatMap(({ wrongEchoes }) => wrongEchoes),
-    };
-  }
-
-  /** Fails unless all went well; says how it went. */
-  async function judge(say: (line: string) => void, gone = pods.stopped(DRAIN_MS)): Promise<FleetReport> {
-    const report = await reports();
-    say(summary(report));
-    assert.deepEqual(complaints(report, { gone, maxWaitMs: MAX_WAIT_MS }), []);
-    return report;
-  }
-
-  async function podsAre(count: number): Promise<void> {
-    await until(
-      `there are ${count} pods`,
-      async () => {
-        const names = await cluster.kubectl(
-          ['get', 'pods', `--selector=sluice.dev/gateway=${GATEWAY}`, '--output=name'],
-          { namespace: namespace.name },
-        );
-        return names.trim().split('\n').length === count;
-      },
-      ROLLOUT_TIMEOUT_MS,
-    );
-  }
+  afterEach(() => stage.forget());
 
   test('one pod becomes three, and three become one', async (context) => {
+    const { namespace, pods } = stage;
     const [first] = pods.addresses();
-    await change(cluster, namespace.name, { replicas: 3 });
-    await programmed(cluster, namespace.name);
-    await join();
-    const before = openThrough(await judge((line) => context.diagnostic(`three pods: ${line}`)));
+    await change(cluster, namespace, { replicas: 3 });
+    await programmed(cluster, namespace);
+    await stage.join(CLIENTS / 2);
+    const before = openThrough(await stage.judge((line) => context.diagnostic(`three pods: ${line}`)));
     assert.equal(before.size, 3, 'the new pods have clients as well');
     assert.ok(before.get(first!)! >= CLIENTS / 2, 'those who were there stayed where they were');
 
-    await change(cluster, namespace.name, { replicas: 1 });
-    await podsAre(1);
-    const report = await judge((line) => context.diagnostic(`one pod: ${line}`));
+    await change(cluster, namespace, { replicas: 1 });
+    await stage.podsAre(1);
+    const report = await stage.judge((line) => context.diagnostic(`one pod: ${line}`));
+    const left = [...before].filter(([address]) => !pods.addresses().includes(address));
+    assert.equal(left.length, 2);
     const told = report.links.filter(({ end }) => end !== null).length;
-    const moved = [...before].filter(([address]) => !pods.addresses().includes(address));
-    assert.equal(moved.length, 2);
     assert.equal(
       told,
-      moved.reduce((sum, [, count]) => sum + count, 0),
+      left.reduce((sum, [, count]) => sum + count, 0),
     );
   });
 
   test('the configuration changes again and again', async (context) => {
-    const address = await addressOf(cluster, namespace.name);
+    const { namespace } = stage;
+    const address = await addressOf(cluster, namespace);
     for (let round = 1; round <= CHANGES; round++) {
-      const [secret, gateway, pool, rules] = gatewayObjects({ replicas: 1 });
-      const variants = [
-        // Routes, listeners and settings of the gateway.
-        withSpec(gateway!, { routes: [...extraRoutes(round), ...specOf(gateway!).routes!] }),
-        withSpec(gateway!, {
-          listeners: [
-            ...specOf(gateway!).listeners!,
-            { name: 'extra', protocol: 'HTTP', port: 9000 + round },
-          ],
-        }),
-        withSpec(gateway!, { limits: { maxConnections: 10_000 + round } }),
-        // How the pool is probed and balanced.
-        withSpec(pool!, { probe: { path: '/healthz', intervalSeconds: 1 + (round % 5) } }),
-        withSpec(pool!, { loadBalancing: { policy: round % 2 === 0 ? 'RoundRobin' : 'Random2' } }),
-        // What counts, and the key that tokens are checked with.
-        withSpec(rules!, {
-          clientConnectionCountRules: [{ type: 'ThrottleByUserIdRule', maxCount: 2 + round }],
-        }),
-        { ...secret, stringData: { ...(secret as { stringData: object }).stringData, other: `${round}` } },
-      ];
-      await cluster.applyObjects([variants[round % variants.length]!], namespace.name);
+      await cluster.applyObjects([changed(round)], namespace);
     }
     const [, gateway] = gatewayObjects({ replicas: 1 });
-    const last = withSpec(gateway!, { routes: [...extraRoutes(0), ...specOf(gateway!).routes!] });
-    await cluster.applyObjects([last], namespace.name);
+    await cluster.applyObjects([withRoute(gateway!, '/last')], namespace);
     await until('the last change is in effect', async () => {
-      const { status } = await get(cluster, address, PORT, '/extra');
+      const { status } = await get(cluster, address, PORT, '/last');
       return status === 302;
     });
-    await programmed(cluster, namespace.name);
-    await judge((line) => context.diagnostic(line), new Map());
+    await programmed(cluster, namespace);
+    await stage.judge((line) => context.diagnostic(line), new Map());
   });
 
   test('a new image is rolled out', async (context) => {
-    await change(cluster, namespace.name, { replicas: 2 });
-    await programmed(cluster, namespace.name);
+    const { namespace, pods } = stage;
+    await change(cluster, namespace, { replicas: 2 });
+    await programmed(cluster, namespace);
     await installation.addVersion('next');
     const before = pods.addresses();
     await installation.upgrade(['image.tag=next']);
@@ -176,25 +83,23 @@ suite('500 WebSockets while a cluster is changed', { skip: skipWithoutCluster() 
       () => pods.addresses().length === 2 && pods.addresses().every((address) => !before.includes(address)),
       ROLLOUT_TIMEOUT_MS,
     );
-    await podsAre(2);
-    await programmed(cluster, namespace.name);
-    const report = await judge((line) => context.diagnostic(line));
+    await stage.podsAre(2);
+    await programmed(cluster, namespace);
+    const report = await stage.judge((line) => context.diagnostic(line));
     const told = report.links.filter(({ end }) => end !== null);
     assert.ok(told.length >= CLIENTS, 'every client was told to come back, some of them twice');
   });
 
   test('the pods of the backend are replaced', async (context) => {
-    await cluster.kubectl(['rollout', 'restart', 'deployment/echo'], { namespace: namespace.name });
-    await cluster.kubectl(['rollout', 'status', 'deployment/echo', '--timeout=120s'], {
-      namespace: namespace.name,
-    });
-    const report = await reports();
+    const { namespace } = stage;
+    await cluster.kubectl(['rollout', 'restart', 'deployment/echo'], { namespace });
+    await cluster.kubectl(['rollout', 'status', 'deployment/echo', '--timeout=120s'], { namespace });
+    const report = await stage.report();
     context.diagnostic(summary(report));
     // They tell their clients themselves, and the gateway passes that on.
     const ends = report.links.flatMap(({ end }) => (end === null ? [] : [`${end.code} ${end.error}`]));
     assert.deepEqual([...new Set(ends)], ['1012 null']);
-    assert.equal(report.failed.length, 0, JSON.stringify(report.failed.slice(0, 3)));
-    await cluster.applyObjects(echoObjects(2), namespace.name);
+    assert.deepEqual(report.failed, []);
   });
 });
 
@@ -208,18 +113,35 @@ function withSpec(object: object, changes: object): object {
   return { ...object, spec: { ...specOf(object), ...changes } };
 }
 
-function extraRoutes(round: number): object[] {
-  return [
-    {
-      name: 'extra',
-      match: { paths: [{ type: 'Exact', value: round === 0 ? '/extra' : `/extra-${round}` }] },
-      authentication: { mode: 'None' },
-      filters: [
-        {
-          type: 'RequestRedirect',
-          requestRedirect: { path: { type: 'ReplaceFullPath', replaceFullPath: '/' }, statusCode: 302 },
-        },
-      ],
-    },
+/** One of the objects that make up the gateway, in another way each time. */
+function changed(round: number): object {
+  const [secret, gateway, pool, rules] = gatewayObjects({ replicas: 1 }) as [object, object, object, object];
+  const { listeners = [] } = specOf(gateway);
+  const rule = { type: 'ThrottleByUserIdRule', maxCount: 2 + round };
+  const variants = [
+    withRoute(gateway, `/route-${round}`),
+    withSpec(gateway, { listeners: [...listeners, { name: 'extra', protocol: 'HTTP', port: 9000 + round }] }),
+    withSpec(gateway, { limits: { maxConnections: 10_000 + round } }),
+    withSpec(pool, { probe: { path: '/healthz', intervalSeconds: 1 + (round % 5) } }),
+    withSpec(pool, { loadBalancing: { policy: round % 2 === 0 ? 'RoundRobin' : 'Random2' } }),
+    withSpec(rules, { clientConnectionCountRules: [rule] }),
+    { ...secret, stringData: { ...(secret as { stringData: object }).stringData, other: String(round) } },
   ];
+  return variants[round % variants.length]!;
+}
+
+/** The gateway with one more route, which redirects. */
+function withRoute(gateway: object, path: string): object {
+  const route = {
+    name: 'extra',
+    match: { paths: [{ type: 'Exact', value: path }] },
+    authentication: { mode: 'None' },
+    filters: [
+      {
+        type: 'RequestRedirect',
+        requestRedirect: { path: { type: 'ReplaceFullPath', replaceFullPath: '/' }, statusCode: 302 },
+      },
+    ],
+  };
+  return withSpec(gateway, { routes: [route, ...(specOf(gateway).routes ?? [])] });
 }

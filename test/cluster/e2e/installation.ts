@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Cluster } from '../cluster.ts';
 import { program } from '../components.ts';
 import { helmEnvironment } from '../helm.ts';
-import { runCommand } from '../node.ts';
+import { type ClusterNode, runCommand } from '../node.ts';
+import { importImage } from '../node-programs.ts';
 import { adminKubeconfig, root } from '../paths.ts';
 import { examplesImage, type ProjectImage, projectImage } from '../project-image.ts';
 import { echoImage } from './echo-image.ts';
@@ -24,13 +25,18 @@ export class Installation implements AsyncDisposable {
 
   /** @param values of the chart, such as `replicas=1` */
   static async install(cluster: Cluster, values: readonly string[] = []): Promise<Installation> {
-    const project = projectImage();
-    await cluster.importImage(project.file);
-    await cluster.importImage(examplesImage(project).file);
-    await cluster.importImage(echoImage(project));
-    const installation = new Installation(cluster, project);
+    const installation = new Installation(cluster, projectImage());
+    await installation.importImages(cluster.nodes);
     await installation.upgrade(values);
     return installation;
+  }
+
+  /** For nodes that joined later, too. */
+  async importImages(nodes: readonly ClusterNode[]): Promise<void> {
+    const project = this.#project;
+    for (const file of [project.file, examplesImage(project).file, echoImage(project)]) {
+      await Promise.all(nodes.map((node) => importImage(node, file)));
+    }
   }
 
   /** Installs the chart, or changes how it is installed; resolves when the operator is ready. */

@@ -10,6 +10,7 @@ const SLACK_MS = 2_000;
 
 interface PodTimes {
   readonly name: string;
+  readonly node: string;
   readonly address: string;
   readonly stoppedMs: number | null;
 }
@@ -41,6 +42,14 @@ export class PodLog implements AsyncDisposable {
       .map(({ address }) => address);
   }
 
+  nameOf(address: string): string {
+    return this.#podAt(address).name;
+  }
+
+  nodeOf(address: string): string {
+    return this.#podAt(address).node;
+  }
+
   /**
    * Those that were told to stop, each with the time in which it may tell its clients to come back.
    *
@@ -67,7 +76,13 @@ export class PodLog implements AsyncDisposable {
     await this.#following;
   }
 
-  #note({ metadata, status }: KubernetesObject): void {
+  #podAt(address: string): PodTimes {
+    const pod = [...this.#pods.values()].find((candidate) => candidate.address === address);
+    if (pod === undefined) throw new Error(`there was no pod with the address ${address}`);
+    return pod;
+  }
+
+  #note({ metadata, spec, status }: KubernetesObject): void {
     const { podIP } = status as { podIP?: string };
     if (podIP === undefined) return;
     const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = metadata as KubernetesObject['metadata'] & {
@@ -80,6 +95,7 @@ export class PodLog implements AsyncDisposable {
         : Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1_000;
     this.#pods.set(metadata.uid!, {
       name: metadata.name,
+      node: (spec as { nodeName: string }).nodeName,
       address: podIP,
       stoppedMs,
     });
