@@ -165,7 +165,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'voters-of-the-draft-ignored',
     rule: 'while the outcome of a write is unknown, the voters before and after it must both carry',
     scenario: 'everything-fast',
-    within: 20,
+    within: 300,
     patches: [
       patch(
         LeaseKeeper,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Demand } from '../counter.ts';
+import { IdHeap } from './id-heap.ts';
 import type { Incarnation } from './lease.ts';
 import type { DecisionOutcome, Report, ReportedSlot, SlotId } from './messages.ts';
 
@@ -27,6 +28,7 @@ interface MemberHoldings {
   readonly slots: Map<SlotId, Slot>;
   /** Above the floor: decided, and holding nothing; a late reservation of these takes nothing. */
   readonly finished: Set<SlotId>;
+  readonly leastFinished: IdHeap;
   /** Up to here a slot that is not held never will be. */
   floor: SlotId;
   /** The highest of the member's messages. */
@@ -99,7 +101,8 @@ export class Holdings {
     if (sequence > member.sequence) member.sequence = sequence;
     if (floor <= member.floor) return;
     member.floor = floor;
-    for (const id of member.finished) if (id <= floor) member.finished.delete(id);
+    const { finished, leastFinished } = member;
+    for (; leastFinished.least <= floor; leastFinished.removeLeast()) finished.delete(leastFinished.least);
   }
 
   /** Puts a member's holdings right. Returns how many slots differed; -1 when the report is outdated. */
@@ -168,7 +171,7 @@ export class Holdings {
     for (const { member: incarnation, slots, finished, floor, sequence } of exported) {
       const member = holdings.#member(incarnation);
       for (const { id, keys, firm } of slots) holdings.#take(member, id, keys, firm);
-      for (const id of finished) member.finished.add(id);
+      for (const id of finished) holdings.#finish(member, id);
       member.floor = floor;
       member.sequence = sequence;
     }
@@ -178,14 +181,23 @@ export class Holdings {
   #member(incarnation: Incarnation): MemberHoldings {
     let member = this.#members.get(incarnation);
     if (member === undefined) {
-      member = { slots: new Map(), finished: new Set(), floor: 0, sequence: 0 };
+      member = {
+        slots: new Map(),
+        finished: new Set(),
+        leastFinished: new IdHeap(),
+        floor: 0,
+        sequence: 0,
+      };
       this.#members.set(incarnation, member);
     }
     return member;
   }
 
   #finish(member: MemberHoldings, id: SlotId): void {
-    if (id > member.floor) member.finished.add(id);
+    if (id > member.floor && !member.finished.has(id)) {
+      member.finished.add(id);
+      member.leastFinished.add(id);
+    }
     assert(member.finished.size <= MAX_FINISHED, 'members settle what they finish');
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ConnectionId, Demand } from '../counter.ts';
+import { IdHeap } from './id-heap.ts';
 import { type Incarnation, isNewer, sameToken, type Token } from './lease.ts';
 import type { Announce, Decided, Report, ReportedSlot, Settled, SlotId, ToOwner } from './messages.ts';
 import type { Settings } from './settings.ts';
@@ -34,9 +35,12 @@ export class ShardSlots {
   #nextHelloMs = 0;
   #sequence = 0;
   #nextId: SlotId = 1;
+  /** In ascending order. */
   readonly #pending = new Map<SlotId, Pending>();
   readonly #held = new Map<SlotId, Held>();
   readonly #releasing: Outbox = new Map();
+  /** What is being released, and some that was. */
+  readonly #leastReleasing = new IdHeap();
   readonly #confirming: Outbox = new Map();
 
   constructor(shard: number, settings: Settings) {
@@ -82,8 +86,9 @@ export class ShardSlots {
 
   reserve(turn: Turn, demands: readonly Demand[], firm: boolean): SlotId {
     const id = this.#nextId++;
-    this.#pending.set(id, { demands, firm, nextSendMs: 0 });
-    this.#sendPending(turn);
+    const pending: Pending = { demands, firm, nextSendMs: 0 };
+    this.#pending.set(id, pending);
+    if (this.#owner !== null) this.#ask(turn, this.#owner, id, pending);
     return id;
   }
 
@@ -115,8 +120,7 @@ export class ShardSlots {
     assert(held !== undefined);
     if (held.firm) return;
     held.firm = true;
-    this.#confirming.set(id, 0);
-    this.#sendOutbox(turn);
+    this.#tell(turn, this.#confirming, id);
   }
 
   /** Held or pending: whatever the owner has counted for it, it shall count no more. */
@@ -124,8 +128,8 @@ export class ShardSlots {
     this.#held.delete(id);
     this.#pending.delete(id);
     this.#confirming.delete(id);
-    this.#releasing.set(id, 0);
-    this.#sendOutbox(turn);
+    this.#leastReleasing.add(id);
+    this.#tell(turn, this.#releasing, id);
   }
 
   onSettled(settled: Settled): void {
@@ -142,13 +146,23 @@ export class ShardSlots {
 
   #sendPending(turn: Turn): void {
     if (this.#owner === null || this.#pending.size === 0) return;
-    for (const [id, pending] of this.#pending) {
-      if (turn.nowMs < pending.nextSendMs) continue;
-      pending.nextSendMs = turn.nowMs + this.#settings.retryMs;
-      const { demands, firm } = pending;
-      const sentMs = turn.nowMs;
-      turn.send(this.#owner, { type: 'reserve', ...this.#head(), id, demands, firm, sentMs });
-    }
+    for (const [id, pending] of this.#pending)
+      if (turn.nowMs >= pending.nextSendMs) this.#ask(turn, this.#owner, id, pending);
+  }
+
+  #ask(turn: Turn, owner: Incarnation, id: SlotId, pending: Pending): void {
+    pending.nextSendMs = turn.nowMs + this.#settings.retryMs;
+    const { demands, firm } = pending;
+    turn.send(owner, { type: 'reserve', ...this.#head(), id, demands, firm, sentMs: turn.nowMs });
+  }
+
+  /** Says one thing at once, without a look at all that may have to be said again. */
+  #tell(turn: Turn, outbox: Outbox, id: SlotId): void {
+    outbox.set(id, this.#owner === null ? 0 : turn.nowMs + this.#settings.retryMs);
+    if (this.#owner === null) return;
+    const confirmed = outbox === this.#confirming ? [id] : [];
+    const released = outbox === this.#releasing ? [id] : [];
+    turn.send(this.#owner, { type: 'settle', ...this.#head(), confirmed, released });
   }
 
   #sendOutbox(turn: Turn): void {
@@ -174,10 +188,10 @@ export class ShardSlots {
 
   #head(): ToOwner {
     assert(this.#token !== null);
-    let floor = this.#nextId - 1;
-    for (const unsettled of [this.#pending, this.#releasing]) {
-      for (const id of unsettled.keys()) if (id <= floor) floor = id - 1;
-    }
+    const heap = this.#leastReleasing;
+    while (Number.isFinite(heap.least) && !this.#releasing.has(heap.least)) heap.removeLeast();
+    const leastPending = this.#pending.keys().next().value ?? this.#nextId;
+    const floor = Math.min(leastPending, heap.least, this.#nextId) - 1;
     return { shard: this.shard, token: this.#token, sequence: ++this.#sequence, floor };
   }
 }
