@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileCodes } from '../../operator/compile/index.ts';
 import { diagnosticCodes } from '../../operator/resources/index.ts';
-import { reasons } from '../../operator/status/reasons.ts';
 import { FAILURE_KINDS, failed } from '../../proxy/authentication/failure.ts';
 import { answerFor, REASONS } from '../../proxy/http/answers.ts';
 import { listenErrorInWords } from '../../proxy/listeners/words.ts';
@@ -15,11 +14,10 @@ import { describeDnsError } from '../../proxy/pools/resolver.ts';
 import { matches, readPage } from './markdown.ts';
 
 const page = readPage('docs/troubleshooting.md');
-const statusPage = readPage('docs/concepts/status.md');
 
 /** The cells of the table under a heading, without the head. */
-function tableOf(heading: string, { text } = page): string[][] {
-  const section = text.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0];
+function tableOf(heading: string): string[][] {
+  const section = page.text.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0];
   assert.ok(section !== undefined, `no section ${heading}`);
   const rows = section.split('\n').filter((line) => line.startsWith('| '));
   return rows.slice(1).map((row) => row.slice(2, -2).split(' | '));
@@ -42,11 +40,6 @@ test('every reason to refuse a token, word for word', () => {
 test('every code of a problem in the configuration', () => {
   const explained = tableOf('Problems in the configuration').map(([code]) => bare(code!));
   assert.deepEqual(explained.sort(), [...Object.keys(diagnosticCodes), ...Object.keys(compileCodes)].sort());
-});
-
-test('every reason of a condition', () => {
-  const explained = tableOf('Reasons', statusPage).map(([reason]) => bare(reason!));
-  assert.deepEqual(explained, Object.keys(reasons));
 });
 
 /** Words that an endpoint's failure is told in: with as much known of the certificate as can be, and with nothing. */

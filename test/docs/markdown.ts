@@ -149,3 +149,20 @@ export function matches(pattern: string, text: string): boolean {
   }
   return true;
 }
+
+/**
+ * The rows of the table whose first column is headed so; cells without back-ticks.
+ * @throws Error where the page has no such table
+ */
+export function tableOf(page: Page, head: string): string[][] {
+  const lines = page.text.split('\n');
+  const start = lines.findIndex((line) => line.startsWith(`| ${head} |`));
+  if (start === -1) throw new Error(`${page.path}: no table of ${head}`);
+  const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'));
+  return lines.slice(start + 2, end === -1 ? undefined : end).map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.replaceAll('`', '').trim()),
+  );
+}

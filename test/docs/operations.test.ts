@@ -2,12 +2,18 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { after, before, test } from 'node:test';
+import { systemClock, type Transport } from '../../kubernetes/index.ts';
+import { controlMetrics } from '../../operator/control/control-metrics.ts';
+import { GuardedTransport } from '../../operator/control/guarded-transport.ts';
+import { Operator } from '../../operator/control/operator.ts';
+import { jsonLog } from '../../proxy/telemetry/log.ts';
+import { Metrics } from '../../proxy/telemetry/metrics.ts';
 import { backendPool, edgeGateway, Gateway, ruleList } from '../support/gateway.ts';
 import { closed, listening } from '../support/listening.ts';
 import { Pod, snapshotOf } from '../support/pod-proxy.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
-import { readPage } from './markdown.ts';
+import { readPage, tableOf as rowsOf } from './markdown.ts';
 
 const page = readPage('docs/operations.md');
 
@@ -41,21 +47,7 @@ after(async () => {
   await closed(backend);
 });
 
-/** The rows of the table whose first column is headed so; cells without back-ticks. */
-function tableOf(head: string): string[][] {
-  const lines = page.text.split('\n');
-  const start = lines.findIndex((line) => line.startsWith(`| ${head} |`));
-  assert.notEqual(start, -1, `no table of ${head}`);
-  const rows: string[][] = [];
-  for (let i = start + 2; lines[i]?.startsWith('|'); i++) {
-    rows.push(
-      lines[i]!.split('|')
-        .slice(1, -1)
-        .map((cell) => cell.replaceAll('`', '').trim()),
-    );
-  }
-  return rows;
-}
+const tableOf = (head: string): string[][] => rowsOf(page, head);
 
 interface Family {
   readonly name: string;
@@ -100,8 +92,6 @@ test('the table of metrics of a pod is what it has besides, and the table of pat
   const families = familiesOf(await pod.metrics()).filter(({ name }) => !common.has(name));
   const described = tableOf('metric of a pod').map(([name, type, labels]) => ({ name, type, labels }));
   const withLabels = families.map((family) => ({ ...family, labels: family.labels ?? '' }));
-  const byName = (a: { name: string | undefined }, b: { name: string | undefined }) =>
-    a.name! < b.name! ? -1 : 1;
   assert.deepEqual(described.sort(byName), withLabels.sort(byName));
 
   const { error } = (await (await fetch(`${pod.statusUrl}/nowhere`)).json()) as {
@@ -131,3 +121,48 @@ test('the table of admin endpoints is what the gateway serves', async () => {
   const known = error.message.match(/\/\w*/g)!;
   assert.deepEqual(paths.map((path) => path.split('?')[0]).sort(), known.sort());
 });
+
+test('the table of metrics of the operator is what it shows', async () => {
+  const metrics = new Metrics();
+  controlMetrics(metrics);
+  new GuardedTransport(NO_TRANSPORT, () => true, metrics);
+  const described = tableOf('metric of the operator').map(([name, kind, labels]) => ({ name, kind, labels }));
+  const ofLeader = metrics.report().map(({ name, kind, labelNames }) => ({
+    name,
+    kind,
+    labels: labelNames.join(', '),
+  }));
+  // Those of every replica, whether it leads or not; the rest is of any process.
+  const ofReplica = familiesOf(await replicaMetrics())
+    .filter(({ name }) => name.startsWith('sluice_operator_'))
+    .map(({ name, type, labels }) => ({ name, kind: type, labels }));
+  assert.deepEqual(described.sort(byName), [...ofLeader, ...ofReplica].sort(byName));
+});
+
+const NO_TRANSPORT: Transport = { send: () => Promise.reject(new Error('nobody is to be asked')) };
+
+async function replicaMetrics(): Promise<string> {
+  return new Operator({
+    transport: NO_TRANSPORT,
+    clock: systemClock,
+    random: Math.random,
+    log: jsonLog(),
+    identity: 'one',
+    namespaces: null,
+    leaseNamespace: 'sluice-system',
+    ingress: true,
+    settings: {
+      image: 'sluice',
+      imagePullPolicy: 'IfNotPresent',
+      imagePullSecrets: [],
+      operatorNamespace: 'sluice-system',
+      operatorPodLabels: {},
+      networkPolicy: true,
+      shutdownDelaySeconds: 5,
+    },
+  }).metrics();
+}
+
+function byName(a: { name: string | undefined }, b: { name: string | undefined }): number {
+  return a.name! < b.name! ? -1 : 1;
+}
