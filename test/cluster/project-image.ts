@@ -65,13 +65,13 @@ export function examplesImage(present: ProjectImage): ProjectImage {
  * Makes an image for tests and returns its archive: Node.js, the packages that the project runs with, and these.
  *
  * @param present an image that the cluster has.
- * @param paths files and folders of the checkout.
+ * @param paths files and folders of the checkout; packages come without those that they have for themselves.
  */
 export function imageWith(present: ProjectImage, name: string, paths: readonly string[]): string {
   return writeOnBase(
     present,
     name,
-    paths.flatMap((path) => filesBelow(path, () => true)),
+    paths.flatMap((path) => filesBelow(path, (below) => basename(below) !== 'node_modules')),
   );
 }
 

@@ -2,11 +2,10 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from '../cluster.ts';
-import { program } from '../components.ts';
-import { helmEnvironment } from '../helm.ts';
-import { type ClusterNode, runCommand } from '../node.ts';
+import { clusterHelm } from '../cluster-helm.ts';
+import type { ClusterNode } from '../node.ts';
 import { importImage } from '../node-programs.ts';
-import { adminKubeconfig, root } from '../paths.ts';
+import { root } from '../paths.ts';
 import { examplesImage, type ProjectImage, projectImage } from '../project-image.ts';
 import { echoImage } from './echo-image.ts';
 
@@ -31,6 +30,11 @@ export class Installation implements AsyncDisposable {
     return installation;
   }
 
+  /** The image of this checkout, as the cluster has it. */
+  get project(): ProjectImage {
+    return this.#project;
+  }
+
   /** For nodes that joined later, too. */
   async importImages(nodes: readonly ClusterNode[]): Promise<void> {
     const project = this.#project;
@@ -43,9 +47,10 @@ export class Installation implements AsyncDisposable {
   async upgrade(values: readonly string[] = []): Promise<void> {
     // The tag stays the same when the image is another one: pods of an earlier test must not stay.
     const stamp = `podAnnotations.test-image=${statSync(this.#project.file).mtimeMs}`;
-    await this.#helm([
+    await clusterHelm(OPERATOR_NAMESPACE, [
       ...['upgrade', '--install', RELEASE, join(root, 'charts', 'sluice')],
-      ...['--create-namespace', '--wait', '--timeout', TIMEOUT],
+      // The definitions may be there from other tests, which apply them by themselves.
+      ...['--create-namespace', '--take-ownership', '--wait', '--timeout', TIMEOUT],
       ...[stamp, ...values].flatMap((value) => ['--set-string', value]),
     ]);
   }
@@ -56,14 +61,6 @@ export class Installation implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#helm(['uninstall', RELEASE, '--wait', '--timeout', TIMEOUT]);
-  }
-
-  async #helm(args: readonly string[]): Promise<void> {
-    const [command, inside] = this.#cluster.nodes[0]!.inside(program('helm'), args, ['net']);
-    const { code, stderr } = await runCommand(command, [...inside, `--namespace=${OPERATOR_NAMESPACE}`], {
-      env: { ...helmEnvironment, KUBECONFIG: adminKubeconfig },
-    });
-    if (code !== 0) throw new Error(`helm ${args[0]}: ${stderr}`);
+    await clusterHelm(OPERATOR_NAMESPACE, ['uninstall', RELEASE, '--wait', '--timeout', TIMEOUT]);
   }
 }
