@@ -3,9 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileCodes } from '../../operator/compile/index.ts';
 import { diagnosticCodes } from '../../operator/resources/index.ts';
+import { NOTHING_OBSERVED, type ObservedGateway } from '../../operator/status/index.ts';
+import { programmed } from '../../operator/status/programmed.ts';
 import { FAILURE_KINDS, failed } from '../../proxy/authentication/failure.ts';
+import type { Snapshot } from '../../proxy/config/snapshot.ts';
 import { answerFor, REASONS } from '../../proxy/http/answers.ts';
 import { listenErrorInWords } from '../../proxy/listeners/words.ts';
+import type { ProxyReport } from '../../proxy/pod/report.ts';
 import { addressesOf } from '../../proxy/pod/slices.ts';
 import { endpointSlice } from '../../proxy/pod/testing/slices.ts';
 import { describeFailure, ERROR_CODES } from '../../proxy/pools/failures.ts';
@@ -108,6 +112,54 @@ function serviceWords(): string[] {
   ];
 }
 
+/** Those that are copied are as object-sink.ts, stored-snapshot.ts, observation.ts and report-follower.ts write them. */
+const POD_WORDS = [
+  ...programmedWords(),
+  'Deployment a/b: found an object of this name that the operator did not make, expected none; rename or remove it',
+  'snapshot 0a: found 2 bytes when compressed, expected at most 1 (16 Secrets of 0)',
+  'pod a: Unschedulable: 0/1 nodes are available',
+  'pod a: ImagePullBackOff: why',
+  'pod a: no report from the pod: why',
+  'pod a: the pod ended its report',
+];
+
+/** Each lack of a pod by itself. */
+function programmedWords(): string[] {
+  const snapshot = { hash: '0a', ports: [{}] } as unknown as Snapshot;
+  const good: ProxyReport = {
+    format: 1,
+    gateway: { namespace: 'a', name: 'b' },
+    pod: 'a',
+    snapshot: '0a',
+    ready: true,
+    draining: false,
+    problem: null,
+    listenFailures: [],
+    pools: [],
+    ruleLists: [],
+  };
+  const wordsOf = (observed: Partial<ObservedGateway>): string =>
+    programmed(snapshot, { ...NOTHING_OBSERVED, stored: '0a', replicas: 1, ...observed }).message;
+  const wordsOfPod = (report: Partial<ProxyReport> | null, ready = true): string =>
+    wordsOf({
+      pods: [{ name: 'a', ready, report: report === null ? null : { ...good, ...report }, problem: null }],
+    });
+  return [
+    wordsOf({ stored: null }),
+    wordsOf({ replicas: 0 }),
+    wordsOf({ pods: [], replicas: 2 }),
+    wordsOfPod(null),
+    ...[null, '0b'].flatMap((hash) => [
+      wordsOfPod({ snapshot: hash }),
+      wordsOfPod({ snapshot: hash, problem: 'why' }),
+    ]),
+    wordsOfPod({ listenFailures: [{ port: 80, listeners: ['web'], message: 'why' }] }),
+    wordsOfPod({ draining: true }),
+    wordsOfPod({}, false),
+    wordsOfPod({}),
+  ];
+}
+
 const SNAPSHOT_WORDS = [
   'Secret a/b has not been read yet',
   'there is no Secret a/b yet',
@@ -128,6 +180,7 @@ const tables: readonly (readonly [heading: string, given: readonly string[], com
   ['Why a backend is down', [...failureWords(), ...OTHER_WORDS], true],
   ['Names', nameWords(), true],
   ['Services', serviceWords(), true],
+  ['Pods of a gateway', POD_WORDS, true],
   ['Snapshots of a pod', SNAPSHOT_WORDS, true],
   ['At the start', startWords(), false],
 ];
