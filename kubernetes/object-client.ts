@@ -49,14 +49,20 @@ export class ObjectClient<T extends KubernetesObject> {
   /**
    * Deletes the object with this uid, in the background with all that it owns; does nothing when it is gone.
    *
-   * @throws ApiError `conflict` when another object has taken its name
+   * @param resourceVersion only in this state; absent: in any
+   * @throws ApiError `conflict` when another object has taken its name, or it is in another state
    */
-  async delete(name: ObjectName, uid: string, timeoutMs = REQUEST_TIMEOUT_MS): Promise<void> {
+  async delete(
+    name: ObjectName,
+    uid: string,
+    timeoutMs = REQUEST_TIMEOUT_MS,
+    resourceVersion?: string,
+  ): Promise<void> {
     const options = {
       apiVersion: 'v1',
       kind: 'DeleteOptions',
       propagationPolicy: 'Background',
-      preconditions: { uid },
+      preconditions: { uid, ...(resourceVersion !== undefined && { resourceVersion }) },
     };
     try {
       await this.#send('DELETE', name, options, timeoutMs);

@@ -202,7 +202,7 @@ export class FakeApiServer {
         return [known === null ? 201 : 200, this.etcd.put(collection, patched)];
       }
       case 'DELETE':
-        this.#existing(place);
+        checkPreconditions(this.#existing(place), request.body);
         return [200, this.etcd.delete(collection, namespace, name ?? '')];
       default:
         throw new Refusal(405, 'MethodNotAllowed', 'no such method');
@@ -302,6 +302,15 @@ export class FakeApiServer {
     }
     for (const change of this.etcd.changesAfter(from)) watch.show(change);
   }
+}
+
+function checkPreconditions({ metadata }: KubernetesObject, body: string): void {
+  const { preconditions = {} } = (body === '' ? {} : JSON.parse(body)) as {
+    preconditions?: { uid?: string; resourceVersion?: string };
+  };
+  const { uid = metadata.uid, resourceVersion = metadata.resourceVersion } = preconditions;
+  if (uid !== metadata.uid || resourceVersion !== metadata.resourceVersion)
+    throw new Refusal(409, 'Conflict', 'Precondition failed');
 }
 
 function send(response: http.ServerResponse, status: number, body: string): void {

@@ -85,6 +85,11 @@ export function checkSettings(settings: Settings): void {
   assert.deepEqual(settingsProblems(settings), []);
 }
 
+/** The settings as one text: members whose terms differ must not count together. */
+export function termsOf(settings: Settings): string {
+  return JSON.stringify(settings, Object.keys(settings).sort());
+}
+
 /** How long a Lease must be seen unchanged until its holder's own duration is certainly over. */
 export function followerWaitMs(settings: Settings): number {
   return Math.ceil(settings.leaseDurationMs * settings.maxClockRatio);

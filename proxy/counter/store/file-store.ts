@@ -12,8 +12,9 @@ import {
   memberOf,
   shardLease,
 } from '../protocol/lease.ts';
-import type { Settings } from '../protocol/settings.ts';
+import { type Settings, termsOf } from '../protocol/settings.ts';
 import type { LeaseCall, LeaseResult } from '../protocol/turn.ts';
+import { FREE_SHARD } from './lease-object.ts';
 import type { LeaseSession, LeaseStore, LeaseWatcher, MemberPlace } from './lease-store.ts';
 import { isGone, type LocalProcess, thisProcess } from './local-process.ts';
 import { MembersDirectoryError } from './members-directory.ts';
@@ -354,27 +355,9 @@ export class FileStore implements LeaseStore {
   }
 }
 
-const FREE_SHARD: LeaseDraft = {
-  phase: 'released',
-  holder: '',
-  transitions: 0,
-  revision: 0,
-  voters: [],
-  members: [],
-  handover: '',
-  draining: false,
-  replaces: '',
-  restored: false,
-};
-
 /** The file is only written by members of this release: it is not checked again. */
 function recordOf({ name, uid, version, draft }: Row): LeaseRecord {
   return { ...(JSON.parse(draft) as LeaseDraft), name, uid, resourceVersion: String(version) };
-}
-
-/** What all members must have alike. */
-function termsOf(settings: Settings): string {
-  return JSON.stringify(settings, Object.keys(settings).sort());
 }
 
 function isBusy(error: unknown): boolean {
