@@ -169,7 +169,7 @@ export class ClusterNode {
   async kill(command: string): Promise<void> {
     const pids = this.processesOf(command);
     for (const pid of pids) process.kill(pid, 'SIGKILL');
-    await until(`${command} ended`, () => this.processesOf(command).length === 0);
+    await until(`${command} ended`, () => pids.every(hasEnded));
   }
 
   async run(command: string, args: readonly string[], input = ''): Promise<CommandResult> {
@@ -227,6 +227,16 @@ function processes(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
+}
+
+/** Whether nothing of a process is left, its ports in particular: that comes a little after its memory is gone. */
+function hasEnded(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat[stat.lastIndexOf(')') + 2] === 'Z';
+  } catch {
+    return true;
+  }
 }
 
 /** Empty for a process that is gone. */

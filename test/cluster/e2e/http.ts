@@ -10,32 +10,49 @@ export interface Answer {
 }
 
 /** One request to an address of the cluster, over a connection of its own. */
-export async function get(
+export function get(cluster: Cluster, address: string, port: number, path: string): Promise<Answer> {
+  return ask(cluster, address, port, 'GET', path, '');
+}
+
+export function post(
   cluster: Cluster,
   address: string,
   port: number,
   path: string,
-  headers: Readonly<Record<string, string>> = {},
+  body: string,
+): Promise<Answer> {
+  return ask(cluster, address, port, 'POST', path, body);
+}
+
+async function ask(
+  cluster: Cluster,
+  address: string,
+  port: number,
+  method: string,
+  path: string,
+  sent: string,
 ): Promise<Answer> {
   const socket = await cluster.dial(address, port);
   return new Promise((resolve, reject) => {
-    const options = {
-      createConnection: () => socket,
-      path,
-      headers: { host: 'test', ...headers },
-      timeout: TIMEOUT_MS,
+    // An answer that never ends is none.
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(new Error(`${method} ${address}:${port}${path}: no answer within ${TIMEOUT_MS} ms`));
+    }, TIMEOUT_MS);
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error);
     };
-    request(options, (response) => {
+    request({ createConnection: () => socket, method, path, headers: { host: 'test' } }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text: string) => (body += text));
-      response.on('end', () => {
+      response.on('error', fail).on('end', () => {
+        clearTimeout(timer);
         socket.destroy();
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
       });
-      response.on('error', reject);
     })
-      .on('timeout', () => socket.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)))
-      .on('error', reject)
-      .end();
+      .on('error', fail)
+      .end(sent);
   });
 }

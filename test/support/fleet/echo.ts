@@ -1,6 +1,7 @@
 /**
  * The backend of a fleet. A WebSocket is greeted with the address that it comes from and the name of this backend; after
- * that, each message is sent back. `GET /healthz` answers 200, any other path with this backend's name.
+ * that, each message is sent back. `GET /healthz` answers 200; any other path with this backend's name, the path and the
+ * host.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -19,7 +20,8 @@ export async function startEchoBackend(options: {
   readonly name: string;
 }): Promise<EchoBackend> {
   const server = createServer((request, response) => {
-    response.end(request.url === '/healthz' ? 'ok' : `${options.name} ${request.url}\n`);
+    const { url, headers } = request;
+    response.end(url === '/healthz' ? 'ok' : `${options.name} ${url} ${headers.host}\n`);
   });
   const webSockets = new WebSocketServer({ server, perMessageDeflate: false });
   webSockets.on('connection', (socket, request) => {
