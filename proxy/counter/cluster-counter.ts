@@ -209,20 +209,14 @@ export class ClusterCounter implements CounterBackend {
   #onRevoked(ids: readonly ConnectionId[]): void {
     this.#session.nextEpoch();
     this.#metrics.revoked(ids.length);
-    const byWorker = new Map<WorkerState, ConnectionId[]>();
-    for (const id of ids) {
-      const worker = this.#workers.get(workerIdOf(id));
-      if (worker === undefined) continue;
-      const connections = byWorker.get(worker) ?? [];
-      connections.push(localId(id));
-      byWorker.set(worker, connections);
-      worker.connections.delete(localId(id));
-      this.#fallbacks.release(id);
-    }
-    for (const [worker, connections] of byWorker) {
-      // Behind the admissions that they are about.
-      this.#post(worker);
-      worker.channel.post(COUNTER_REVOKED, { connections });
+    const byWorker = Map.groupBy(ids, workerIdOf);
+    for (const [workerId, worker] of this.#workers) {
+      const lost = byWorker.get(workerId) ?? [];
+      for (const id of lost) {
+        worker.connections.delete(localId(id));
+        this.#fallbacks.release(id);
+      }
+      this.#tellLost(worker, lost.map(localId));
     }
   }
 
@@ -232,14 +226,19 @@ export class ClusterCounter implements CounterBackend {
     this.#pending.clear();
     this.#recounting.clear();
     for (const worker of this.#workers.values()) {
-      this.#post(worker);
-      worker.channel.post(COUNTER_REVOKED, { connections: null });
+      this.#tellLost(worker, null);
       for (const connection of worker.connections) this.#forgetCounted(worker, connection);
     }
     for (const [id, asked] of pending) {
       asked.worker.connections.add(localId(id));
       this.#answer(id, asked, SESSION_OVER);
     }
+  }
+
+  #tellLost(worker: WorkerState, connections: ConnectionId[] | null): void {
+    // Behind the admissions that it is about.
+    this.#post(worker);
+    worker.channel.post(COUNTER_REVOKED, { connections, epoch: this.#session.epoch });
   }
 
   /** Only what was admitted without the count is left. */

@@ -276,8 +276,13 @@ test('an admission that comes after its session is given back, and is none', asy
   assert.equal(await answered(2, 0), 'unavailable');
   await turns();
   assert.deepEqual(requests.at(-1)!.released, [2]);
+  assert(!client.isInSession);
+  main.post(COUNTER_REVOKED, { connections: [], epoch: 1 });
+  await turns();
+  assert(client.isInSession);
+  assert.equal(await answered(3, 1), 'admitted');
   session.setEnd(monotonicMs() - 1);
-  assert.equal(await answered(3, 1), 'unavailable');
+  assert.equal(await answered(4, 1), 'unavailable');
 });
 
 test('whoever lost its slots is told once: by name, with all, or when the session ends by itself', async () => {
@@ -298,12 +303,12 @@ test('whoever lost its slots is told once: by name, with all, or when the sessio
   await admit(4, OPENLY);
   await admit(5, OPENLY);
   client.release(3);
-  main.post(COUNTER_REVOKED, { connections: [1, 3, 99] });
-  main.post(COUNTER_REVOKED, { connections: [1] });
+  main.post(COUNTER_REVOKED, { connections: [1, 3, 99], epoch: 0 });
+  main.post(COUNTER_REVOKED, { connections: [1], epoch: 0 });
   main.post(COUNTER_RECOUNTED, { connections: [5] });
   await turns();
   assert.deepEqual(lost, [1]);
-  main.post(COUNTER_REVOKED, { connections: null });
+  main.post(COUNTER_REVOKED, { connections: null, epoch: 0 });
   await turns();
   assert.deepEqual(lost, [1, 2, 5]);
   await admit(6);

@@ -50,9 +50,10 @@ export class CounterClient implements Counter {
       this.#guard = new SessionGuard(start, () => this.#revokeAll());
     });
     this.#channel.on(COUNTER_SESSION_CHANGED, () => this.#guard?.look());
-    this.#channel.on(COUNTER_REVOKED, ({ connections }) => {
+    this.#channel.on(COUNTER_REVOKED, ({ connections, epoch }) => {
       if (connections === null) this.#revokeAll();
       else for (const connection of connections) this.#revoke(connection);
+      this.#guard?.know(epoch);
     });
     this.#channel.on(COUNTER_RECOUNTED, ({ connections }) => {
       for (const connection of connections) {
@@ -65,6 +66,14 @@ export class CounterClient implements Counter {
   /** Acquisitions that have no answer yet. */
   get pending(): number {
     return this.#pending;
+  }
+
+  /**
+   * Whether counted connections may be open now. What is told of their end comes a moment later, after a stall of this
+   * thread perhaps behind other events: who must be sure looks here.
+   */
+  get isInSession(): boolean {
+    return this.#guard?.lasts ?? true;
   }
 
   acquire(

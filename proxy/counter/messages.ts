@@ -35,6 +35,8 @@ export interface ReplyBatch {
 /** These, or all that are counted (`null`), have lost their slots. */
 export interface Revocation {
   readonly connections: ConnectionId[] | null;
+  /** The one that begins with it. Told to all workers, also to those that lose nothing. */
+  readonly epoch: number;
 }
 
 /** Connections that were admitted without the count, and are counted by now. */

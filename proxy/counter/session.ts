@@ -58,6 +58,8 @@ export class SessionGuard {
   readonly #cells: BigInt64Array;
   readonly #marginMs: number;
   readonly #onOver: () => void;
+  /** Up to here this worker has been told what was lost. */
+  #knownEpoch: bigint;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param onOver everything counted is to be closed; called again when it is over again */
@@ -65,12 +67,23 @@ export class SessionGuard {
     this.#cells = new BigInt64Array(memory);
     this.#marginMs = marginMs;
     this.#onOver = onOver;
+    this.#knownEpoch = Atomics.load(this.#cells, EPOCH);
     this.look();
+  }
+
+  /** What was lost in an epoch is closed here. */
+  know(epoch: number): void {
+    this.#knownEpoch = BigInt(epoch);
   }
 
   /** Whether a connection that was granted in an epoch may be established now. */
   admits(epoch: number): boolean {
-    return Atomics.load(this.#cells, EPOCH) === BigInt(epoch) && this.#restMs() > 0;
+    return this.#knownEpoch === BigInt(epoch) && this.lasts;
+  }
+
+  /** Whether counted connections may be open now: the session lasts, and no word of a loss is on its way. */
+  get lasts(): boolean {
+    return Atomics.load(this.#cells, EPOCH) === this.#knownEpoch && this.#restMs() > 0;
   }
 
   /** Closes if it is time, otherwise looks again when it will be. */

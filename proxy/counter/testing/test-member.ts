@@ -36,9 +36,19 @@ export async function testMember(
   place: string,
   workers = 1,
 ): Promise<TestMember> {
+  const member = await openMember(directory, place, workers, new Faults());
+  t.after(() => member.close());
+  return member;
+}
+
+export async function openMember(
+  directory: string,
+  place: string,
+  workers: number,
+  faults: Faults,
+): Promise<TestMember & { close(): Promise<void> }> {
   const settings = QUICK_SETTINGS;
   const clock = monotonicClock;
-  const faults = new Faults();
   const store = new FileStore({ directory, settings, clock, log: silentLog, pollMs: 10 });
   const transport = await SocketTransport.listen(directory);
   const cuttable = cuttableTransport(transport, faults);
@@ -52,7 +62,7 @@ export async function testMember(
     random: Math.random,
     log: silentLog,
     metrics,
-    linkTuning: { minRedialMs: 10, maxRedialMs: 50 },
+    linkTuning: { minRedialMs: 10, maxRedialMs: 50, heartbeatMs: 100 },
   });
   const clients = Array.from({ length: workers }, (_, workerId) => {
     const [worker, main] = channelPair();
@@ -60,13 +70,13 @@ export async function testMember(
     counter.addWorker({ workerId, post: main.post.bind(main), on: main.on.bind(main) });
     return client;
   });
-  t.after(async () => {
+  await counter.start();
+  const close = async () => {
     await counter.stop(0);
     await store.close();
     await transport.close();
-  });
-  await counter.start();
-  return { counter, clients, metrics, faults, unlink: cuttable.cut };
+  };
+  return { counter, clients, metrics, faults, unlink: cuttable.cut, close };
 }
 
 function cuttableTransport(
