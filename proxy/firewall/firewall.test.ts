@@ -13,14 +13,16 @@ import { TotalsReporter } from './totals.ts';
 class InProcess implements Counter {
   readonly local = new LocalCounter();
   readonly asked: (readonly Demand[])[] = [];
+  readonly onRevoked: (() => void)[] = [];
   readonly released: number[] = [];
 
   constructor() {
     this.local.addMember(1);
   }
 
-  async acquire(connection: number, demands: readonly Demand[]): Promise<Acquisition> {
+  async acquire(connection: number, demands: readonly Demand[], onRevoked: () => void): Promise<Acquisition> {
     this.asked.push(demands);
+    this.onRevoked.push(onRevoked);
     return this.local.acquire(1, connection, demands);
   }
 
@@ -329,4 +331,54 @@ test('the claims that rules read are known, each once', () => {
   ] as const;
   const lists = [list([byClaim('b'), byUser(), byClaim('a')], { trafficRules }), list([byClaim('a')])];
   assert.deepEqual(claimsOf(lists), ['a', 'b', 'c']);
+});
+
+test('the counter is told what a list wants when the count cannot be known', async () => {
+  const counter = new InProcess();
+  const lists = (['Closed', 'Local', 'Open'] as const).map((failurePolicy) =>
+    list([byUser()], { id: `default/${failurePolicy}`, failurePolicy }),
+  );
+  await firewall(lists, counter).connect();
+  assert.deepEqual(
+    counter.asked[0]!.map(({ fallback }) => fallback),
+    [undefined, 'Local', 'Open'],
+  );
+});
+
+test('what the counter admits without counting is said, held, and given back like any other', async () => {
+  const released: number[] = [];
+  let uncounted: 'Local' | 'Open' = 'Open';
+  const counter: Counter = {
+    acquire: async () => ({ outcome: 'admitted', exceeded: [], uncounted }),
+    release: (connection) => released.push(connection),
+  };
+  const { connect, decisions, said, metrics } = firewall(
+    [list([byUser()], { failurePolicy: 'Open' })],
+    counter,
+  );
+  const unenforced = () =>
+    metrics.report().find(({ name }) => name === 'sluice_firewall_unenforced_total')!.series[0]!.value;
+  const admission = await connect();
+  assert(admission.admitted);
+  assert.deepEqual([unenforced(), said.length], [1, 1]);
+  uncounted = 'Local';
+  assert((await connect()).admitted);
+  assert.deepEqual([unenforced(), said.length], [1, 1]);
+  assert.deepEqual(decisions(), ['ThrottleByUserIdRule unavailable 2']);
+  admission.release();
+  assert.deepEqual(released, [1]);
+});
+
+test('a connection whose slots are lost is closed, also when that is known only later how', async () => {
+  const counter = new InProcess();
+  const { connect } = firewall([list([byUser(2)])], counter);
+  const [first, second] = [await connect(), await connect()];
+  assert(first.admitted && second.admitted);
+  const closed: string[] = [];
+  first.onRevoked(() => closed.push('exchange'));
+  first.onRevoked(() => closed.push('splice'));
+  counter.onRevoked[0]!();
+  counter.onRevoked[1]!();
+  second.onRevoked(() => closed.push('late'));
+  assert.deepEqual(closed, ['splice', 'late']);
 });

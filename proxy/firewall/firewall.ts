@@ -21,6 +21,11 @@ export interface Admitted {
   readonly maxLifetimeMs: number;
   /** Call when the connection is closed because its lifetime is over. */
   expired(): void;
+  /**
+   * Sets what closes the connection if its slots are lost, to be given to others: at once, with a code that makes
+   * clients reconnect. The last one that is set counts.
+   */
+  onRevoked(close: () => void): void;
   /** Gives the slots back. Call when the client's socket is gone (or the request is over); once or more often. */
   release(): void;
 }
@@ -50,8 +55,9 @@ export type AdmissionKind = 'connection' | 'request';
  * Rules are decided in order, the lists as they apply to the route and the rules as they stand in their list; a
  * connection that any enforced rule refuses leaves no trace on the others. A list in dry run counts and reports.
  *
- * When the count cannot be known: `Closed` answers 503, `Open` admits. `Local` needs agreed shares of `maxCount` per
- * counting process; as long as one process counts alone there are none, and it is the same as `Closed`.
+ * When the count cannot be known: `Closed` answers 503, `Local` admits up to this process's share of `maxCount`, `Open`
+ * admits. The counter sees to the latter two, so that what they admit counts as soon as it can be counted; here they
+ * are only applied where the counter itself does not answer.
  */
 export class Firewall {
   readonly #counter: Counter;
@@ -117,20 +123,21 @@ export class Firewall {
         if (value === undefined) continue;
         rules.push(rule);
         const { maxCount } = rule.rule;
-        demands.push({ key: keyOf(rule.prefix, value), maxCount, enforce: rule.enforce });
+        demands.push({ key: keyOf(rule.prefix, value), maxCount, enforce: rule.enforce, ...rule.fallback });
       }
       if (demands.length > before) counting.push(compiled);
     }
     if (demands.length === 0) return this.#uncounted(shortest);
     const connection = ++this.#lastConnection;
+    const slot = new Slot(connection);
     return this.#counter
-      .acquire(connection, demands)
-      .then((acquisition) => this.#conclude(acquisition, connection, rules, counting, shortest));
+      .acquire(connection, demands, () => slot.revoke())
+      .then((acquisition) => this.#conclude(acquisition, slot, rules, counting, shortest));
   }
 
   #conclude(
     acquisition: Acquisition,
-    connection: number,
+    slot: Slot,
     rules: readonly CompiledRule[],
     counting: readonly CompiledList[],
     shortest: CompiledList | null,
@@ -144,10 +151,15 @@ export class Firewall {
       this.#totals.changed(rule.list.id);
       return refused(rule, 429);
     }
-    for (let index = 0; index < rules.length; index++) {
-      if (!acquisition.exceeded.includes(index)) rules[index]!.admitted.add();
+    if (acquisition.uncounted !== undefined) {
+      for (const rule of rules) rule.unavailable.add();
+      if (acquisition.uncounted === 'Open') this.#tellUnenforced();
+    } else {
+      for (let index = 0; index < rules.length; index++) {
+        if (!acquisition.exceeded.includes(index)) rules[index]!.admitted.add();
+      }
     }
-    return this.#held(connection, counting, shortest);
+    return this.#held(slot, counting, shortest);
   }
 
   #withoutCount(rules: readonly CompiledRule[], shortest: CompiledList | null): Admission {
@@ -173,16 +185,16 @@ export class Firewall {
     );
   }
 
-  #held(connection: number, counting: readonly CompiledList[], shortest: CompiledList | null): Admitted {
+  #held(slot: Slot, counting: readonly CompiledList[], shortest: CompiledList | null): Admitted {
     for (const list of counting) this.#count(list, 1);
     let held = true;
     const release = () => {
       if (!held) return;
       held = false;
       for (const list of counting) this.#count(list, -1);
-      this.#counter.release(connection);
+      this.#counter.release(slot.connection);
     };
-    return { ...this.#uncounted(shortest), release };
+    return { ...this.#uncounted(shortest), release, onRevoked: (close) => slot.onRevoked(close) };
   }
 
   #uncounted(shortest: CompiledList | null): Admitted {
@@ -192,7 +204,7 @@ export class Firewall {
       totals.disconnected++;
       this.#totals.changed(list.id);
     };
-    return { admitted: true, maxLifetimeMs: list.maxLifetimeMs, release: nothing, expired };
+    return { ...UNCOUNTED, maxLifetimeMs: list.maxLifetimeMs, expired };
   }
 
   #count({ list, totals }: CompiledList, step: 1 | -1): void {
@@ -217,7 +229,34 @@ const UNENFORCED_LOG_INTERVAL_MS = 60_000;
 
 function nothing(): void {}
 
-const UNCOUNTED: Admitted = { admitted: true, maxLifetimeMs: 0, release: nothing, expired: nothing };
+const UNCOUNTED: Admitted = {
+  admitted: true,
+  maxLifetimeMs: 0,
+  release: nothing,
+  expired: nothing,
+  onRevoked: nothing,
+};
+
+/** What one connection holds of the counter, until it gives it back or loses it. */
+class Slot {
+  readonly connection: number;
+  #isLost = false;
+  #close: () => void = nothing;
+
+  constructor(connection: number) {
+    this.connection = connection;
+  }
+
+  onRevoked(close: () => void): void {
+    this.#close = close;
+    if (this.#isLost) close();
+  }
+
+  revoke(): void {
+    this.#isLost = true;
+    this.#close();
+  }
+}
 
 function shorter(shortest: CompiledList | null, compiled: CompiledList): CompiledList | null {
   const { maxLifetimeMs } = compiled.list;

@@ -1,5 +1,6 @@
 import type { Identity } from '../authentication/identity.ts';
 import type { CountRule, RuleList } from '../config/snapshot.ts';
+import type { Fallback } from '../counter/counter.ts';
 import type { Counter as MetricCounter, Metrics } from '../telemetry/metrics.ts';
 import { clientNetwork } from './client-network.ts';
 import { keyPrefix } from './key.ts';
@@ -25,6 +26,8 @@ export interface CompiledRule {
   /** See `keyPrefix`. */
   readonly prefix: string;
   readonly enforce: boolean;
+  /** A part of each demand. */
+  readonly fallback: { readonly fallback?: Fallback };
   readonly admitted: MetricCounter;
   readonly rejected: MetricCounter;
   readonly dryRunExceeded: MetricCounter;
@@ -49,6 +52,7 @@ export function compileList(list: RuleList, metrics: Metrics, totals: TotalsRepo
     rule,
     prefix: keyPrefix(list.id, rule),
     enforce: list.mode === 'Enforce',
+    fallback: list.failurePolicy === 'Closed' ? {} : { fallback: list.failurePolicy },
     admitted: decisions.labels(list.id, rule.name, 'admitted'),
     rejected: decisions.labels(list.id, rule.name, 'rejected'),
     dryRunExceeded: decisions.labels(list.id, rule.name, 'dry_run_exceeded'),

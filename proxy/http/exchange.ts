@@ -211,9 +211,21 @@ export class Exchange {
 
   #hold(admission: Admitted): void {
     this.#admitted = admission;
+    admission.onRevoked(() => this.#revoked());
     if (admission.maxLifetimeMs > 0) {
       this.#lifetimeDeadlineMs = this.services.clock.now() + admission.maxLifetimeMs;
     }
+  }
+
+  /** Its slots are lost: what is under way ends, so that its client tries again. */
+  #revoked(): void {
+    if (this.finished || this.endEventStream('count_unavailable')) return;
+    if (this.status !== 0) {
+      this.failRequest('count_unavailable', true);
+      return;
+    }
+    this.#relay?.cancel();
+    this.refuse(answerLater('count_unavailable', 1));
   }
 
   /**

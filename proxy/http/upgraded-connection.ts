@@ -10,6 +10,9 @@ import type { Exchange } from './exchange.ts';
 import type { HttpServices } from './services.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
+/** For a close frame to be sent; behind a frame that is under way for longer, the connection is broken off. */
+const REVOKED_GRACE_MS = 200;
+
 interface Requested extends Pick<AccessRecord, 'host' | 'path' | 'protocol'> {}
 
 /** What is known of an open WebSocket: all that is left of the exchange that opened it. */
@@ -45,6 +48,7 @@ export class UpgradedConnection implements ConnectionEntry {
     this.#services = services;
     this.#series = exchange.rule?.series ?? null;
     this.#admitted = exchange.takeAdmission();
+    this.#admitted?.onRevoked(() => this.#revoked());
     this.#requested = services.accessLog.wanted(exchange.status) ? requestedBy(exchange) : null;
     const lifetimeMs = this.#admitted?.maxLifetimeMs ?? 0;
     this.#cancelLifetime = lifetimeMs > 0 ? services.clock.after(lifetimeMs, () => this.#expire()) : null;
@@ -69,6 +73,12 @@ export class UpgradedConnection implements ConnectionEntry {
     if (reason === 'kicked') this.#splice.close(POLICY_VIOLATION, 'closed by the gateway');
     else if (reason === 'lifetime') this.#splice.close(SERVICE_RESTART, 'maximum lifetime reached');
     else this.#splice.close(SERVICE_RESTART, 'please reconnect');
+  }
+
+  /** Its slots are given to others soon: it has no time for an orderly end but the close frame. */
+  #revoked(): void {
+    this.close('shutdown');
+    this.#services.clock.after(REVOKED_GRACE_MS, () => this.#splice.destroy());
   }
 
   #expire(): void {

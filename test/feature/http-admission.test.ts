@@ -5,6 +5,7 @@ import { failed } from '../../proxy/authentication/failure.ts';
 import type { AuthenticationResult } from '../../proxy/authentication/identity.ts';
 import type { Admission, AdmissionKind } from '../../proxy/firewall/firewall.ts';
 import { type Gateway, startBackend, startGateway, startScripted } from '../support/http-harness.ts';
+import { until } from '../support/until.ts';
 
 const ok = (body = 'ok') => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -26,6 +27,8 @@ class Slots {
   held = 0;
   expired = 0;
   readonly asked: AdmissionKind[] = [];
+  /** What closes the connections that were admitted last, by the order of their admission. */
+  readonly closers: (() => void)[] = [];
   readonly maxLifetimeMs: number;
   readonly #max: number;
 
@@ -47,12 +50,15 @@ class Slots {
         retryAfterSeconds: 7,
       };
     }
-    this.held++;
+    const place = this.held++;
     let released = false;
     return {
       admitted: true,
       maxLifetimeMs: this.maxLifetimeMs,
       expired: () => this.expired++,
+      onRevoked: (close) => {
+        this.closers[place] = close;
+      },
       release: () => {
         if (!released) this.held--;
         released = true;
@@ -372,6 +378,80 @@ test('the lifetime of an event stream ends it in order; a WebSocket is told to c
   assert.equal(slots.expired, 2);
   // A close frame with code 1012.
   await socket.until('\x03\xf4');
+});
+
+test('who loses its slot is closed so that it comes again: a WebSocket by 1012, an event stream in order', async (t) => {
+  const slots = new Slots(2);
+  const upstreams = await startBackend(t);
+  const gateway = await startGateway(t, {
+    backends: [upstreams.port],
+    rule: { ruleLists: ['l'] },
+    admit: slots.later,
+  });
+  const webSocket = await gateway.connect();
+  webSocket.send(WEBSOCKET);
+  const first = await upstreams.accept();
+  first.send(`${ACCEPTED}\x81\x03def`);
+  await webSocket.until('\x81\x03def');
+  const events = await gateway.connect();
+  events.send(GET);
+  const second = await upstreams.accept();
+  second.send(`${EVENTS}9\r\ndata: 1\n\n\r\n`);
+  await events.until('data: 1\n\n');
+  assert.equal(slots.held, 2);
+  for (const close of slots.closers) close();
+  await webSocket.until('\x03\xf4please reconnect');
+  // What the backend says from now on is not for this client, which need not even answer.
+  first.send('\x81\x03ghi');
+  await events.until('0\r\n\r\n');
+  gateway.clock.advance(200);
+  await webSocket.untilEnd();
+  assert.doesNotMatch(webSocket.received, /ghi/);
+  await until('both slots are back', () => slots.held === 0);
+});
+
+test('a WebSocket that loses its slot in the middle of a frame is broken off', async (t) => {
+  const slots = new Slots(1);
+  const upstreams = await startBackend(t);
+  const gateway = await startGateway(t, {
+    backends: [upstreams.port],
+    rule: { ruleLists: ['l'] },
+    admit: slots.admit,
+  });
+  const client = await gateway.connect();
+  client.send(WEBSOCKET);
+  const upstream = await upstreams.accept();
+  upstream.send(`${ACCEPTED}\x81\x05ab`);
+  await client.until('\x81\x05ab');
+  slots.closers[0]!();
+  gateway.clock.advance(200);
+  await client.untilEnd();
+  await settled(gateway);
+  assert.equal(slots.held, 0);
+});
+
+test('a request that loses its slot is answered with 503, or broken off where the answer has begun', async (t) => {
+  const slots = new Slots(2);
+  const upstreams = await startBackend(t);
+  const gateway = await startGateway(t, {
+    backends: [upstreams.port],
+    rule: { ruleLists: ['l'] },
+    admit: slots.admit,
+  });
+  const waiting = await gateway.connect();
+  waiting.send(GET);
+  await (await upstreams.accept()).until('\r\n\r\n');
+  const begun = await gateway.connect();
+  begun.send(GET);
+  const upstream = await upstreams.accept();
+  upstream.send('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc');
+  await begun.until('abc');
+  for (const close of slots.closers) close();
+  const refused = await waiting.response();
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get('retry-after'), '1');
+  await begun.untilEnd();
+  await until('both slots are back', () => slots.held === 0);
 });
 
 test('a reload: the exchange in progress keeps its rule, the next request has the new one', async (t) => {

@@ -135,6 +135,7 @@ test('nothing is left behind by clients and backends that leave at any moment', 
         admitted: true,
         maxLifetimeMs: 0,
         expired: () => {},
+        onRevoked: () => {},
         release: () => {
           assert.equal(released, false, 'released twice');
           released = true;
