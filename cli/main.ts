@@ -48,6 +48,10 @@ program
       .argParser(servicePlace)
       .default([], 'none is known'),
   )
+  .option(
+    '--members <directory>',
+    'count connections together with all processes of this machine that are given the same folder',
+  )
   .addOption(logFormat('text'))
   .action(async (options) => {
     const { run } = await import('./run.ts');

@@ -1,3 +1,4 @@
+import { LocalMembers } from '../proxy/counter/local-members.ts';
 import { jsonLog, textLog } from '../proxy/telemetry/log.ts';
 import { formatHostPort } from './host-port.ts';
 import { type ServicePlace, servicePlaces } from './service-place.ts';
@@ -9,6 +10,7 @@ export interface RunOptions {
   readonly admin: { readonly host: string; readonly port: number };
   readonly address: string;
   readonly service: readonly ServicePlace[];
+  readonly members?: string;
   readonly logFormat: 'text' | 'json';
 }
 
@@ -19,7 +21,15 @@ export interface RunOptions {
 export async function run(options: RunOptions): Promise<number> {
   const log = options.logFormat === 'json' ? jsonLog() : textLog();
   surviveClosedOutput(log);
+  let members: LocalMembers | undefined;
+  try {
+    if (options.members !== undefined) members = await LocalMembers.open({ directory: options.members, log });
+  } catch (error) {
+    log.error((error as Error).message);
+    return 1;
+  }
   const standalone = new Standalone({
+    ...(members === undefined ? {} : { members }),
     files: options.file,
     address: options.address,
     admin: options.admin,

@@ -11,6 +11,7 @@ import { ProcessView } from '../proxy/admin/process-view.ts';
 import { AdminServer, type AdminSource } from '../proxy/admin/server.ts';
 import { printableSnapshot } from '../proxy/config/encoding.ts';
 import type { Snapshot } from '../proxy/config/snapshot.ts';
+import type { LocalMembers } from '../proxy/counter/local-members.ts';
 import { GatewayProxy } from '../proxy/gateway-proxy.ts';
 import { type ListenFailure, listenErrorInWords } from '../proxy/listeners/words.ts';
 import { localServices, type ServicePlaces } from '../proxy/pools/local-services.ts';
@@ -24,6 +25,8 @@ export interface StandaloneOptions {
   readonly admin: { readonly host: string; readonly port: number };
   /** Where Services are on this machine. */
   readonly services: ServicePlaces;
+  /** With whom connections are counted; absent: alone. */
+  readonly members?: LocalMembers;
   readonly log: Log;
   readonly accessLogOutput: NodeJS.WritableStream;
 }
@@ -34,6 +37,9 @@ export interface Problem {
   readonly text: string;
 }
 
+/** For what this process owned of the count to be handed over; after that the others take it by themselves. */
+const LEAVE_TIMEOUT_MS = 5_000;
+
 /**
  * Gateways on one machine without a cluster: files → compile → proxies in this process. Nothing in here decides
  * anything that the operator or the proxy decide in a cluster.
@@ -42,7 +48,7 @@ export class Standalone implements AdminSource {
   readonly #options: StandaloneOptions;
   readonly #source: FileSource;
   readonly #services: ServiceSource;
-  readonly #view = new ProcessView(() => this.#all());
+  readonly #view: ProcessView;
   readonly #admin = new AdminServer(this);
   /** New with each start: a client of before is then balanced anew. */
   readonly #affinityKey = new Uint8Array(randomBytes(32));
@@ -60,6 +66,11 @@ export class Standalone implements AdminSource {
     this.#options = options;
     this.#source = new FileSource(options.files);
     this.#services = localServices(options.services);
+    const { members } = options;
+    this.#view = new ProcessView(
+      () => this.#all(),
+      members === undefined ? undefined : (metrics) => members.counter(metrics),
+    );
   }
 
   /**
@@ -70,6 +81,7 @@ export class Standalone implements AdminSource {
   async start(): Promise<AddressInfo | null> {
     const address = await this.#listenAdmin();
     try {
+      await this.#options.members?.start();
       this.#enqueue(await this.#source.load());
       await this.#working;
       if (this.#stopping) {
@@ -101,8 +113,10 @@ export class Standalone implements AdminSource {
   async drain(): Promise<void> {
     this.#stopping = true;
     this.#source.close();
+    this.#options.members?.leave();
     await this.#working;
     await Promise.all(this.#all().map((proxy) => proxy.drain()));
+    await this.#options.members?.close(LEAVE_TIMEOUT_MS);
     await this.#admin.close();
   }
 
@@ -111,6 +125,7 @@ export class Standalone implements AdminSource {
     this.#stopping = true;
     this.#source.close();
     await Promise.all(this.#all().map((proxy) => proxy.stop()));
+    await this.#options.members?.close(0);
     await this.#admin.close();
   }
 

@@ -1,7 +1,7 @@
 import { JwksKeeper } from './authentication/jwks-keeper.ts';
 import { encodeSnapshot } from './config/encoding.ts';
 import type { Port, Snapshot } from './config/snapshot.ts';
-import type { CounterService } from './counter/counter-service.ts';
+import type { CounterBackend } from './counter/counter-backend.ts';
 import { FirewallTotals, type RuleListTotals } from './firewall/totals.ts';
 import type { ListenFailure } from './listeners/words.ts';
 import { PoolManager } from './pools/manager.ts';
@@ -21,7 +21,7 @@ export interface GatewayProxyOptions {
   readonly affinityKey: Uint8Array;
   readonly log: Log;
   /** One for all gateways of the process: a rule list counts over all of them, and over their replacements. */
-  readonly counter: CounterService;
+  readonly counter: CounterBackend;
   /** Where access-log lines go. */
   readonly accessLogOutput: NodeJS.WritableStream;
   /** How Services are followed. Default: none is known. */

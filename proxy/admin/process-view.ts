@@ -1,3 +1,4 @@
+import type { CounterBackend } from '../counter/counter-backend.ts';
 import { CounterService } from '../counter/counter-service.ts';
 import { holdingsOf } from '../firewall/holdings.ts';
 import type { GatewayProxy } from '../gateway-proxy.ts';
@@ -10,7 +11,7 @@ import { processMetrics, threadMetrics } from '../telemetry/process-metrics.ts';
 export class ProcessView {
   /** Of the process: each gateway has its own. */
   readonly metrics = new Metrics();
-  readonly counter = new CounterService({ metrics: this.metrics });
+  readonly counter: CounterBackend;
   readonly #refreshMetrics = [threadMetrics(this.metrics, 'main'), processMetrics(this.metrics)];
   readonly #reloads = this.metrics.counter(
     'sluice_config_reloads_total',
@@ -25,9 +26,16 @@ export class ProcessView {
     .labels();
   readonly #gateways: () => readonly GatewayProxy[];
 
-  /** @param gateways those that are served, and those that drain */
-  constructor(gateways: () => readonly GatewayProxy[]) {
+  /**
+   * @param gateways those that are served, and those that drain
+   * @param createCounter a counter that is shared with other processes; absent: one of this process alone
+   */
+  constructor(
+    gateways: () => readonly GatewayProxy[],
+    createCounter: (metrics: Metrics) => CounterBackend = (metrics) => new CounterService({ metrics }),
+  ) {
     this.#gateways = gateways;
+    this.counter = createCounter(this.metrics);
   }
 
   /** @param good whether all of the newest configuration is in effect */
@@ -39,6 +47,7 @@ export class ProcessView {
   /** Prometheus text. */
   async exposition(): Promise<string> {
     for (const refresh of this.#refreshMetrics) refresh();
+    this.counter.refreshMetrics();
     const { reports } = await this.#collect(0);
     const gateways = this.#gateways().map((proxy) => proxy.metrics());
     const workers = reports.map(({ metrics }) => metrics);

@@ -101,6 +101,11 @@ export class ClusterCounter implements CounterBackend {
     return true;
   }
 
+  /** To be called first at a planned end: see {@link CounterDriver.leave}. */
+  leave(): void {
+    this.#driver.leave();
+  }
+
   /** To be called once no connection is left: see {@link CounterDriver.stop}. */
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopped = true;
@@ -137,10 +142,9 @@ export class ClusterCounter implements CounterBackend {
     };
   }
 
-  /** To be called before metrics are reported. */
   refreshMetrics(): void {
     this.#measure();
-    this.#metrics.setState(this.#driver.state);
+    this.#metrics.setState(this.#driver.state, this.#driver.ownedKeyCount);
   }
 
   #onRequest(worker: WorkerState, request: RequestBatch): void {

@@ -17,4 +17,6 @@ export interface CounterBackend {
   removeWorker(workerId: number): void;
   /** For the admin page and `sluice top`; costs a pass over all keys. */
   summary(limit: number): CounterSummary;
+  /** Brings its metrics up to date, before they are reported. */
+  refreshMetrics(): void;
 }

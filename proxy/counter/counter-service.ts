@@ -45,6 +45,10 @@ export class CounterService implements CounterBackend {
     return { connections, keys, top: this.#counter.top(limit) };
   }
 
+  refreshMetrics(): void {
+    this.#measure();
+  }
+
   #measure(): void {
     this.#connections.set(this.#counter.connectionCount);
     this.#keys.set(this.#counter.keyCount);

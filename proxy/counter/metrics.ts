@@ -4,6 +4,7 @@ import type { DriverState } from './driver/counter-driver.ts';
 /** What a process says of its part in a shared counter: numbers, and never keys. */
 export class ClusterCounterMetrics {
   readonly #connections;
+  readonly #keys;
   readonly #uncounted;
   readonly #unavailable;
   readonly #revoked;
@@ -16,6 +17,9 @@ export class ClusterCounterMetrics {
   constructor(metrics: Metrics) {
     this.#connections = metrics
       .gauge('sluice_counter_connections', 'Open connections and requests that a firewall rule counts.')
+      .labels();
+    this.#keys = metrics
+      .gauge('sluice_counter_keys', 'Different keys (such as users) that hold counted connections.')
       .labels();
     this.#uncounted = metrics
       .gauge(
@@ -57,7 +61,9 @@ export class ClusterCounterMetrics {
       .labels();
   }
 
-  setState({ isMember, owned, links }: DriverState): void {
+  /** @param keys of the shards that this process owns: each key is counted by one process */
+  setState({ isMember, owned, links }: DriverState, keys: number): void {
+    this.#keys.set(keys);
     this.#member.set(isMember ? 1 : 0);
     this.#owned.set(owned.length);
     this.#links.set(links.open);

@@ -1,4 +1,4 @@
-import type { CounterService } from '../counter/counter-service.ts';
+import type { CounterBackend } from '../counter/counter-backend.ts';
 import { describeKey } from './key.ts';
 
 /** Who holds how many connections by which rule. For people: it names users. */
@@ -16,7 +16,7 @@ export interface Holdings {
 }
 
 /** @param limit how many keys to name */
-export function holdingsOf(counter: CounterService, limit: number): Holdings {
+export function holdingsOf(counter: Pick<CounterBackend, 'summary'>, limit: number): Holdings {
   const { connections, keys, top } = counter.summary(limit);
   return {
     connections,

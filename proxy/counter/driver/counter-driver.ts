@@ -124,6 +124,13 @@ export class CounterDriver {
     return this.#life?.node.member.connectionCount ?? 0;
   }
 
+  get ownedKeyCount(): number {
+    let keys = 0;
+    for (let shard = 0; shard < this.#options.settings.shards; shard++)
+      keys += this.#life?.node.owner(shard)?.holdings.counts().size ?? 0;
+    return keys;
+  }
+
   /** Keys of the shards that this member owns, with the connections of all members. */
   *ownedCounts(): IterableIterator<[key: string, count: number]> {
     for (let shard = 0; shard < this.#options.settings.shards; shard++) {
@@ -154,18 +161,22 @@ export class CounterDriver {
     return this.#life?.roster.share(key, maxCount) ?? 0;
   }
 
+  /** Hands over what it owns, and takes no more. Connections are counted as before, until the last one is closed. */
+  leave(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#cancelBirth();
+    if (this.#life === null) this.#stopped.resolve();
+    else this.#life.turns.handle({ type: 'stop' });
+  }
+
   /**
-   * Hands over what it owns and leaves, once no connection is left; resolves then, or when the time is over: then the
-   * others find out for themselves.
+   * Leaves, and ends; resolves when it has left, which is not before the last connection is closed, or when the time is
+   * over: then the others find out for themselves.
    */
   async stop(timeoutMs: number): Promise<void> {
     const cancel = this.#options.clock.after(timeoutMs, () => this.#stopped.resolve());
-    if (!this.#isStopping) {
-      this.#isStopping = true;
-      this.#cancelBirth();
-      if (this.#life === null) this.#stopped.resolve();
-      else this.#life.turns.handle({ type: 'stop' });
-    }
+    this.leave();
     await this.#stopped.promise;
     cancel();
     this.#cancelRosters();

@@ -59,7 +59,7 @@ function member(
     clock: monotonicClock,
     random: () => 0.5,
     log: { warn: (line: unknown) => lines.push(String(line)) },
-    tuning: { minRedialMs: 10, maxRedialMs: 50, ...tuning },
+    tuning: { minRedialMs: 10, maxRedialMs: 50, quietMs: 0, ...tuning },
   });
   t.after(() => links.close());
   return { links, heard, frames, lines };

@@ -29,6 +29,8 @@ export interface LinkTuning {
   /** Between two attempts to open a link that cannot be opened. */
   readonly minRedialMs: number;
   readonly maxRedialMs: number;
+  /** A link that cannot be opened for less than this is no news: its peer may have left. */
+  readonly quietMs: number;
   /** A peer to whom nothing was said for so long, and without a link, is forgotten. */
   readonly idleMs: number;
 }
@@ -39,6 +41,7 @@ export const LINK_TUNING: LinkTuning = {
   maxQueued: 8_192,
   minRedialMs: 100,
   maxRedialMs: 5_000,
+  quietMs: 5_000,
   idleMs: 60_000,
 };
 
@@ -66,6 +69,8 @@ interface Peer {
   dialing: WebSocket | null;
   notBeforeMs: number;
   saidMs: number;
+  /** Since when no link can be opened. */
+  failingMs: number | null;
   /** What was last wrong with it. */
   problem: string | null;
 }
@@ -175,12 +180,12 @@ export class Links {
     try {
       socket = transport.dial(self, peer.incarnation, address);
     } catch (error) {
-      this.#say(peer, (error as Error).message);
+      this.#onDialFailed(peer, (error as Error).message);
       this.#drop(peer.outbox.splice(0));
       return;
     }
     peer.dialing = socket;
-    socket.on('error', (error) => this.#say(peer, error.message));
+    socket.on('error', (error) => this.#onDialFailed(peer, error.message));
     socket.on('open', () => {
       if (peer.dialing !== socket) return;
       peer.dialing = null;
@@ -192,6 +197,12 @@ export class Links {
       peer.notBeforeMs = clock.now() + peer.backoff.next();
       if (peer.link === null) this.#drop(peer.outbox.splice(0));
     });
+  }
+
+  #onDialFailed(peer: Peer, problem: string): void {
+    const nowMs = this.#options.clock.now();
+    peer.failingMs ??= nowMs;
+    if (nowMs - peer.failingMs >= this.#tuning.quietMs) this.#say(peer, problem);
   }
 
   #onAccepted(from: Incarnation, socket: WebSocket): void {
@@ -222,6 +233,7 @@ export class Links {
       if (peer.link === link) peer.link = null;
     });
     peer.backoff.reset();
+    peer.failingMs = null;
     peer.problem = null;
     if (peer.outbox.length > 0) this.#deliver(peer);
   }
@@ -296,6 +308,7 @@ export class Links {
         dialing: null,
         notBeforeMs: Number.NEGATIVE_INFINITY,
         saidMs: clock.now(),
+        failingMs: null,
         problem: null,
       };
       this.#peers.set(incarnation, peer);

@@ -322,7 +322,12 @@ export class CounterNode implements TakeoverOwner {
   }
 
   #dropLost(turn: Turn): void {
-    for (const [shard, owner] of this.#owners) if (owner.keeper.isLost) this.#owners.delete(shard);
+    for (const [shard, owner] of this.#owners) {
+      if (!owner.keeper.isLost) continue;
+      this.#owners.delete(shard);
+      // The next one need not wait.
+      if (this.#isStopping) this.#nextMoveMs = turn.nowMs;
+    }
     if (!this.member.keeper.isLost || this.#finished !== null) return;
     this.member.closeAll(turn);
     this.#finished = this.#isStopping ? 'stopped' : 'ended';
