@@ -1,6 +1,9 @@
 /** The tables of metrics, of fields of the access log, and of admin endpoints, held against a running gateway. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock, type Transport } from '../../kubernetes/index.ts';
 import { controlMetrics } from '../../operator/control/control-metrics.ts';
@@ -76,6 +79,24 @@ test('the table of metrics is what the gateway shows', async () => {
   }
   const withSeries = families.filter(({ labels }) => labels !== null);
   assert.ok(withSeries.length > families.length / 2, 'too few metrics have series for this to mean much');
+});
+
+test('the table of metrics of a member is what it has besides', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'members-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const resources = [
+    edgeGateway({
+      listeners: [{ name: 'web', protocol: 'HTTP', port: await freePort() }],
+      routes: [{ name: 'all', backend: { pool: 'backend' } }],
+    }),
+    backendPool('backend', { targets: [{ ip: '127.0.0.1', port: await freePort() }] }),
+  ];
+  await using member = await Gateway.start(resources, {}, ['--members', directory]);
+  const common = new Set(tableOf('metric').map(([name]) => name));
+  const families = familiesOf(await (await fetch(`${member.adminUrl}/metrics`)).text());
+  const besides = families.filter(({ name }) => !common.has(name));
+  const described = tableOf('metric of a member').map(([name, type, labels]) => ({ name, type, labels }));
+  assert.deepEqual(described.sort(byName), besides.sort(byName));
 });
 
 test('the table of metrics of a pod is what it has besides, and the table of paths what it serves', async () => {
