@@ -17,6 +17,7 @@ import type { LeaseSession } from './lease-store.ts';
 import { isGone, type LocalProcess, thisProcess } from './local-process.ts';
 import { MembersDirectoryError, prepareMembersDirectory } from './members-directory.ts';
 
+const LEASE_HOLDER = join(import.meta.dirname, '../testing/lease-holder.ts');
 const SETTINGS = { ...DEFAULT_SETTINGS, shards: 2, callTimeoutMs: 500 };
 
 const DRAFT: LeaseDraft = {
@@ -159,7 +160,7 @@ test('a process that is gone is said to have died, though its Lease is held; one
   if (thisProcess() === null) return t.skip('needs /proc');
   const directory = folder(t);
   const a = member(storeIn(t, directory), 'a.1');
-  const child = spawn(process.execPath, [import.meta.filename.replace('.test.ts', '.child.ts'), directory], {
+  const child = spawn(process.execPath, [LEASE_HOLDER, directory], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   await once(child.stdout, 'data');

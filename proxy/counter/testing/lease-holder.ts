@@ -1,8 +1,8 @@
-/** For `file-store.test.ts`: holds a Lease until it is killed. */
+/** For `store/file-store.test.ts`: holds a Lease until it is killed. */
 import { silentLog } from '../../telemetry/log.ts';
 import { monotonicClock } from '../driver/monotonic-clock.ts';
 import { DEFAULT_SETTINGS } from '../protocol/settings.ts';
-import { FileStore } from './file-store.ts';
+import { FileStore } from '../store/file-store.ts';
 
 const [, , directory = ''] = process.argv;
 const settings = { ...DEFAULT_SETTINGS, shards: 2, callTimeoutMs: 500 };
