@@ -1,4 +1,5 @@
-import { LocalMembers } from '../proxy/counter/local-members.ts';
+import { openLocalMembers } from '../proxy/counter/local-members.ts';
+import type { Membership } from '../proxy/counter/membership.ts';
 import { jsonLog, textLog } from '../proxy/telemetry/log.ts';
 import { formatHostPort } from './host-port.ts';
 import { type ServicePlace, servicePlaces } from './service-place.ts';
@@ -21,9 +22,9 @@ export interface RunOptions {
 export async function run(options: RunOptions): Promise<number> {
   const log = options.logFormat === 'json' ? jsonLog() : textLog();
   surviveClosedOutput(log);
-  let members: LocalMembers | undefined;
+  let members: Membership | undefined;
   try {
-    if (options.members !== undefined) members = await LocalMembers.open({ directory: options.members, log });
+    if (options.members !== undefined) members = await openLocalMembers({ directory: options.members, log });
   } catch (error) {
     log.error((error as Error).message);
     return 1;

@@ -11,7 +11,7 @@ import { ProcessView } from '../proxy/admin/process-view.ts';
 import { AdminServer, type AdminSource } from '../proxy/admin/server.ts';
 import { printableSnapshot } from '../proxy/config/encoding.ts';
 import type { Snapshot } from '../proxy/config/snapshot.ts';
-import type { LocalMembers } from '../proxy/counter/local-members.ts';
+import type { Membership } from '../proxy/counter/membership.ts';
 import { GatewayProxy } from '../proxy/gateway-proxy.ts';
 import { type ListenFailure, listenErrorInWords } from '../proxy/listeners/words.ts';
 import { localServices, type ServicePlaces } from '../proxy/pools/local-services.ts';
@@ -26,7 +26,7 @@ export interface StandaloneOptions {
   /** Where Services are on this machine. */
   readonly services: ServicePlaces;
   /** With whom connections are counted; absent: alone. */
-  readonly members?: LocalMembers;
+  readonly members?: Membership;
   readonly log: Log;
   readonly accessLogOutput: NodeJS.WritableStream;
 }

@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { LEASES, type Lease } from '../../../kubernetes/lease.ts';
 import { FakeApiServer } from '../../../kubernetes/testing/fake-api-server.ts';
 import { ManualClock } from '../../../kubernetes/testing/manual-clock.ts';
 import { FixedCredentials } from '../../../kubernetes/testing/rig.ts';
 import { UndiciTransport } from '../../../kubernetes/undici-transport.ts';
+import { TestAuthority } from '../../../test/support/certificates.ts';
 import { until } from '../../../test/support/until.ts';
 import { silentLog } from '../../telemetry/log.ts';
 import { Metrics } from '../../telemetry/metrics.ts';
 import { channelPair } from '../../workers/channel.ts';
-import { ClusterCounter } from '../cluster-counter.ts';
 import { CounterClient } from '../counter-client.ts';
 import { monotonicClock } from '../driver/monotonic-clock.ts';
-import { SocketTransport } from '../link/socket-transport.ts';
+import { memberUri } from '../link/identity.ts';
+import { openPodMembers } from '../pod-members.ts';
 import type { LeaseDraft, LeaseName, LeaseRecord } from '../protocol/lease.ts';
 import type { Settings } from '../protocol/settings.ts';
 import type { LeaseCall, LeaseResult } from '../protocol/turn.ts';
@@ -280,35 +278,39 @@ test('calls are spread when there are too many, and refused when they would wait
   assert.equal(budget.take(100), null);
 });
 
-/** A whole member over this store. */
-async function memberOver(t: TestContext, server: FakeApiServer, directory: string, podName: string) {
-  const { store } = storeOf(t, server, podName);
-  const transport = await SocketTransport.listen(directory);
-  const counter = new ClusterCounter({
-    place: podName,
-    settings: QUICK_SETTINGS,
-    store,
+/** A pod with a counter, as it runs in a cluster. */
+async function podOver(t: TestContext, server: FakeApiServer, authority: TestAuthority, name: string) {
+  const access = { server: server.url, tls: { rejectUnauthorized: true }, headers: {}, proxyUrl: null };
+  const transport = new UndiciTransport(new FixedCredentials(access), monotonicClock);
+  const pod = server.put(PODS, { metadata: { namespace: NAMESPACE, name } });
+  const gateway = { namespace: NAMESPACE, name: 'front' };
+  const { chainPem, keyPem } = await authority.issue({ uris: [memberUri(gateway, name)], usage: 'both' });
+  const { membership } = await openPodMembers({
+    gateway,
+    prefix: PREFIX,
+    labels: LABELS,
+    pod: { name, uid: pod.metadata.uid!, address: '127.0.0.1' },
+    credentials: { ca: authority.caPem, certificate: chainPem, key: keyPem },
+    listen: { host: '127.0.0.1', port: 0 },
     transport,
-    clock: monotonicClock,
-    random: Math.random,
     log: silentLog,
-    metrics: new Metrics(),
+    settings: QUICK_SETTINGS,
   });
+  const counter = membership.counter(new Metrics());
   const [worker, main] = channelPair();
   const client = new CounterClient({ channel: worker });
   counter.addWorker({ workerId: 1, post: main.post.bind(main), on: main.on.bind(main) });
   t.after(async () => {
-    await counter.stop(0);
+    await membership.close(0);
     await transport.close();
   });
-  await counter.start();
+  await membership.start();
   return { counter, client };
 }
 
-test('members count together over the API server, go on exactly while it is away, and write no more for more connections', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'kubernetes-'));
-  t.after(() => rmSync(directory, { recursive: true }));
+test('pods count together, go on exactly while the API server is away, and write no more for more connections', async (t) => {
   const server = await apiServer(t);
+  const authority = await TestAuthority.create();
   for (const lease of newShardLeases({
     namespace: NAMESPACE,
     prefix: PREFIX,
@@ -317,9 +319,9 @@ test('members count together over the API server, go on exactly while it is away
   }))
     server.put(LEASES, lease as never);
   const members = await Promise.all(
-    ['pod-a', 'pod-b', 'pod-c'].map((name) => memberOver(t, server, directory, name)),
+    ['pod-a', 'pod-b', 'pod-c'].map((name) => podOver(t, server, authority, name)),
   );
-  for (const { counter } of members) assert(await counter.whenReady(15_000));
+  for (const { counter } of members) assert(counter.state.isReady);
   const one = (key: string) => [{ key, maxCount: 5, enforce: true }];
   const acquireAll = (from: number, key: string) =>
     Promise.all(Array.from({ length: 30 }, (_, n) => members[n % 3]!.client.acquire(from + n, one(key))));
