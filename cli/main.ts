@@ -90,7 +90,7 @@ program
 
 program
   .command('status')
-  .description('Show what gateways, pools, rule lists and Ingresses of a cluster say of themselves.')
+  .description('Show what gateways, pools and rule lists of a cluster say of themselves.')
   .addOption(namespaceOption())
   .addOption(kubeconfigOption())
   .addOption(contextOption())

@@ -49,6 +49,25 @@ test('conditions that are not as they should be are problems, with their reason 
   ]);
 });
 
+test('what was asked for is no problem, and what holds but in part is one', () => {
+  const { problems } = summarize(
+    object('FirewallRuleList', {
+      ancestors: [
+        {
+          ancestorRef: { kind: 'EdgeGateway', name: 'chat' },
+          conditions: [
+            condition('Enforced', 'False', 'DryRun', 'none is rejected'),
+            condition('PartiallyInvalid', 'True', 'UnsupportedValue', 'a rule is left out'),
+          ],
+        },
+      ],
+    }),
+  );
+  assert.deepEqual(problems, [
+    'EdgeGateway chat: PartiallyInvalid=True (UnsupportedValue): a rule is left out',
+  ]);
+});
+
 test('what was judged before the last change is said to be old', () => {
   const { problems } = summarize(
     object('BackendPool', { conditions: [condition('Accepted', 'True', 'Accepted', '', 1)] }),
@@ -64,6 +83,10 @@ test('a rule list shows its enforcement, and whose conditions are meant', () => 
           ancestorRef: { kind: 'EdgeGateway', name: 'gone' },
           conditions: [condition('Accepted', 'False', 'TargetNotFound', 'no EdgeGateway default/gone')],
         },
+        {
+          ancestorRef: { kind: 'EdgeGateway', name: 'chat' },
+          conditions: [condition('Enforced', 'False', 'Degraded', 'each of 2 pods counts for itself')],
+        },
       ],
       enforcement: { state: 'Degraded', message: 'each of 2 pods counts for itself' },
       totals: { connections: 3, rejected: 1 },
@@ -72,7 +95,7 @@ test('a rule list shows its enforcement, and whose conditions are meant', () => 
   assert.equal(shown.summary, 'Degraded  3 connections  1 rejected');
   assert.deepEqual(shown.problems, [
     'EdgeGateway gone: Accepted=False (TargetNotFound): no EdgeGateway default/gone',
-    'enforcement: each of 2 pods counts for itself',
+    'EdgeGateway chat: Enforced=False (Degraded): each of 2 pods counts for itself',
   ]);
 });
 

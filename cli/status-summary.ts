@@ -38,7 +38,9 @@ interface Status {
 }
 
 /** Of these, `True` is the bad news. */
-const BAD_WHEN_TRUE = new Set(['Conflicted']);
+const BAD_WHEN_TRUE = new Set(['Conflicted', 'PartiallyInvalid']);
+/** Reasons of what was asked for, although a condition is false for it. */
+const AS_ASKED_FOR = new Set(['DryRun', 'NotUsed', 'NoRoutes']);
 
 export function summarize(object: KubernetesObject): ShownObject {
   const { kind, metadata } = object;
@@ -58,7 +60,6 @@ export function summarize(object: KubernetesObject): ShownObject {
       ...(status.ancestors ?? []).flatMap(({ ancestorRef, conditions }) =>
         problemsOf(`${ancestorRef?.kind} ${ancestorRef?.name}: `, conditions, metadata.generation),
       ),
-      ...(status.enforcement?.state === 'Degraded' ? [`enforcement: ${status.enforcement.message}`] : []),
     ],
   };
 }
@@ -92,6 +93,7 @@ function problemsOf(
 ): string[] {
   return (conditions ?? []).flatMap(({ type, status, reason = '', message = '', observedGeneration }) => {
     const isBad = status !== (BAD_WHEN_TRUE.has(type) ? 'False' : 'True');
+    if (isBad && AS_ASKED_FOR.has(reason)) return [];
     if (isBad) return [`${where}${type}=${status} (${reason}): ${message}`];
     const isOld =
       generation !== undefined && observedGeneration !== undefined && observedGeneration < generation;

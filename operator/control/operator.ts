@@ -132,8 +132,14 @@ export class Operator implements HealthSource {
     for (const refresh of this.#refreshMetrics) refresh();
     this.#control?.measure();
     this.#leading.set(this.#control === null ? 0 : 1);
-    for (const { kind, stalenessMs } of this.#source.states()) this.#stale(kind, stalenessMs);
-    for (const { type, stalenessMs } of this.#owned.states()) this.#stale(`owned ${type}`, stalenessMs);
+    const staleness = new Map<string, number>();
+    const note = (resource: string, ms: number): void => {
+      // Of several watches of one resource the one that is furthest behind.
+      staleness.set(resource, Math.max(ms, staleness.get(resource) ?? 0));
+    };
+    for (const { kind, stalenessMs } of this.#source.states()) note(kind, stalenessMs);
+    for (const { type, stalenessMs } of this.#owned.states()) note(`owned ${type}`, stalenessMs);
+    for (const [resource, ms] of staleness) this.#staleness.labels(resource).set(ms / 1000);
     return formatExposition(mergeReports([this.#metrics.report()]));
   }
 
@@ -159,10 +165,5 @@ export class Operator implements HealthSource {
       this.#control = null;
       log.info('leading no more');
     }
-  }
-
-  /** Of several watches of one resource the one that is furthest behind. */
-  #stale(resource: string, stalenessMs: number): void {
-    this.#staleness.labels(resource).set(stalenessMs / 1000);
   }
 }
