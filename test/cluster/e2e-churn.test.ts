@@ -157,8 +157,11 @@ suite('a flood of changes', { skip: skipWithoutCluster() }, () => {
     const again = flood(PART_MS);
     await delay(PART_MS / 4);
     await node!.kill(program('kube-apiserver'));
-    await compact();
-    await startControlPlane(node!, 'kube-apiserver');
+    try {
+      await compact();
+    } finally {
+      await startControlPlane(node!, 'kube-apiserver');
+    }
     await again;
     await settle(say);
 

@@ -17,6 +17,7 @@ import { conditionsOf, shortly } from './e2e/conditions.ts';
 import { addressOf } from './e2e/fleet-gateway.ts';
 import { Installation } from './e2e/installation.ts';
 import { tableOf } from './e2e/table.ts';
+import { BUSYBOX_IMAGE } from './image.ts';
 import { root } from './paths.ts';
 import { skipWithoutCluster } from './requirements.ts';
 
@@ -297,12 +298,20 @@ function nameOf(kinds: string): string {
   return kinds === 'frl' ? 'chat-per-user' : 'chat';
 }
 
+/** Waits for the gateway's name, which the DNS learns of a little later, and runs the client. */
 function clientPod(
   name: string,
   example: Example,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): object {
+  const securityContext = {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  };
+  const host = `sluice-${example}.$(NAMESPACE).svc.cluster.local`;
+  const namespace = { name: 'NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } };
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -311,6 +320,20 @@ function clientPod(
       restartPolicy: 'Never',
       automountServiceAccountToken: false,
       securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      initContainers: [
+        {
+          name: 'name',
+          image: BUSYBOX_IMAGE,
+          imagePullPolicy: 'Never',
+          command: [
+            'sh',
+            '-c',
+            `until nc -w 1 ${host} ${PORTS[example]} </dev/null >/dev/null 2>&1; do sleep 0.2; done`,
+          ],
+          env: [namespace],
+          securityContext,
+        },
+      ],
       containers: [
         {
           name: 'client',
@@ -318,11 +341,7 @@ function clientPod(
           imagePullPolicy: 'Never',
           args: [`examples/${example}/client.ts`, ...args],
           env: Object.entries(env).map(([name, value]) => ({ name, value })),
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ['ALL'] },
-          },
+          securityContext,
         },
       ],
     },

@@ -233,7 +233,9 @@ function processes(): number[] {
 function hasEnded(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat[stat.lastIndexOf(')') + 2] === 'Z';
+    // The first thread may be over while others still hold what they share.
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return stat[stat.lastIndexOf(')') + 2] === 'Z' && threads.length <= 1;
   } catch {
     return true;
   }
