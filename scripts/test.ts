@@ -42,13 +42,13 @@ const LAYERS: Readonly<
   chart: { files: ['test/chart/**/*.test.ts'], concurrency: 2, timeoutMs: 300_000 },
   docs: { files: ['test/docs/**/*.test.ts'], concurrency: 1, timeoutMs: 600_000 },
   cluster: {
-    files: ['test/cluster/{chart,cluster,contract,infrastructure,lock,tar,e2e-changes,e2e-healing}.test.ts'],
+    files: ['test/cluster/{chart,cluster,contract,infrastructure,lock,tar}.test.ts'],
     concurrency: 1,
     timeoutMs: 600_000,
   },
   /** What takes long, or takes parts of a cluster away for minutes. */
   outages: {
-    files: ['test/cluster/{documentation,e2e-churn,e2e-examples,e2e-outages}.test.ts'],
+    files: ['test/cluster/{documentation,e2e-*}.test.ts'],
     concurrency: 1,
     timeoutMs: 1_200_000,
     onRequest: true,
