@@ -18,11 +18,13 @@ import { skipWithoutCluster } from './requirements.ts';
 
 const POOLS = 50;
 const CLIENTS = 100;
-const WRITERS = 8;
+/** Those who change pools, and as many who change Secrets that nobody uses, which the operator sees as well. */
+const WRITERS = 4;
 /** Of each part of the test: before, between and after the two faults. */
 const PART_MS = 10_000;
 /** What two very busy processors do at least. */
 const MIN_CHANGES_PER_SECOND = 20;
+const RETRY_MS = 100;
 const CONVERGENCE_MS = 60_000;
 const RECOVERY_MS = 120_000;
 const STATUS_PORT = 9902;
@@ -46,7 +48,8 @@ suite('a flood of changes', { skip: skipWithoutCluster() }, () => {
     stack.use(await Installation.install(cluster));
     stage = stack.use(await Stage.set(cluster, 'churn', { replicas: 1 }));
     const pools = Array.from({ length: POOLS }, (_, index) => pool(index));
-    await cluster.applyObjects(pools, stage.namespace);
+    const unused = Array.from({ length: WRITERS }, (_, writer) => secret(writer));
+    await cluster.applyObjects([...pools, ...unused], stage.namespace);
     await change(cluster, stage.namespace, {
       routes: [...pools.map((_, index) => route(index)), { name: 'all', backend: { pool: 'echo' } }],
     });
@@ -74,15 +77,38 @@ suite('a flood of changes', { skip: skipWithoutCluster() }, () => {
     return true;
   }
 
+  async function writeUnused(writer: number): Promise<boolean> {
+    const answer = await cluster
+      .request({
+        method: 'PATCH',
+        path: `/api/v1/namespaces/${stage.namespace}/secrets/unused-${writer}`,
+        contentType: 'application/merge-patch+json',
+        body: { stringData: { number: String(++lastNumber) } },
+      })
+      .catch(() => null);
+    if (answer?.status !== 200) return false;
+    changes++;
+    return true;
+  }
+
   /** Each writer has pools of its own, so that the order of its writes is the order in which they are in effect. */
   async function flood(durationMs: number): Promise<void> {
     const endMs = performance.now() + durationMs;
+    const repeat = async (turn: () => Promise<boolean>): Promise<void> => {
+      while (performance.now() < endMs) {
+        if (!(await turn())) await delay(RETRY_MS);
+      }
+    };
     await Promise.all(
       Array.from({ length: WRITERS }, async (_, writer) => {
-        for (let index = writer; performance.now() < endMs; index += WRITERS) {
-          if (index >= POOLS) index = writer;
-          if (!(await write(index))) await delay(100);
-        }
+        let index = writer;
+        await Promise.all([
+          repeat(() => {
+            index = index + WRITERS < POOLS ? index + WRITERS : writer;
+            return write(index);
+          }),
+          repeat(() => writeUnused(writer)),
+        ]);
       }),
     );
   }
@@ -198,6 +224,10 @@ function pool(index: number): object {
     metadata: { name: `p${index}` },
     spec: { targets: [{ serviceRef: { name: 'echo', port: 80 } }] },
   };
+}
+
+function secret(writer: number): object {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name: `unused-${writer}` } };
 }
 
 function route(index: number): object {
