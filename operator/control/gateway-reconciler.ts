@@ -16,6 +16,7 @@ import { snapshotPartName, snapshotSecretName } from '../infrastructure/names.ts
 import type { EdgeGateway } from '../resources/index.ts';
 import type { ObjectSink } from './object-sink.ts';
 import type { OwnedObjects } from './owned-objects.ts';
+import { isMadeByOperator, isOwnedBy } from './ownership.ts';
 import { SECRETS, type SecretObject } from './secret.ts';
 import { type SnapshotSecrets, SnapshotStore } from './snapshot-secrets.ts';
 
@@ -128,6 +129,12 @@ export class GatewayReconciler {
     }
   }
 
+  /** Labels alone prove nothing: what is beside the gateway has it as its owner, what is elsewhere was made by us. */
+  #isOurs({ metadata: { namespace, uid } }: EdgeGateway, object: KubernetesObject): boolean {
+    if (!isMadeByOperator(object)) return false;
+    return object.metadata.namespace !== namespace || isOwnedBy(object, uid);
+  }
+
   async #prune(
     gateway: EdgeGateway,
     desired: readonly DesiredObject[],
@@ -136,7 +143,7 @@ export class GatewayReconciler {
   ): Promise<void> {
     const wanted = new Set(desired.map(({ type, object }) => idOf(type.kind, object)));
     for (const { type, object } of this.#options.owned.of(gateway.metadata)) {
-      if (type.kind === 'Pod') continue;
+      if (type.kind === 'Pod' || !this.#isOurs(gateway, object)) continue;
       if (type.kind === 'Secret') {
         if (secrets === null || secrets.names.has(object.metadata.name)) continue;
       } else if (wanted.has(idOf(type.kind, object as unknown as AppliedObject))) continue;

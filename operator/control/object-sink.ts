@@ -12,6 +12,7 @@ import {
 } from '../../kubernetes/index.ts';
 import { FIELD_MANAGER } from '../infrastructure/names.ts';
 import type { OwnedObjects } from './owned-objects.ts';
+import { isMadeByOperator } from './ownership.ts';
 
 /** Somebody else's object has the name that one of ours is to have. */
 export class ForeignObjectError extends KubernetesError {}
@@ -42,7 +43,7 @@ export class ObjectSink {
    */
   async apply(type: ResourceType, object: AppliedObject): Promise<boolean> {
     const live = this.#owned.get(type, keyOf(object as unknown as KubernetesObject));
-    if (live === undefined) await this.#refuseForeign(type, object);
+    if (live === undefined || !isMadeByOperator(live)) await this.#refuseForeign(type, object);
     else if (typeName(type) === DEPLOYMENT) await this.#handOverReplicas(type, object, live);
     const { outcome } = await this.#applier.apply(type, object, live, { force: true });
     return outcome === 'applied';
@@ -55,13 +56,12 @@ export class ObjectSink {
     this.#applier.forget(type, object as unknown as AppliedObject);
   }
 
-  /** An object of this name may be there without our label: then it is not ours to change. */
+  /** Somebody else's object may have this name, with our labels or without: then it is not ours to change. */
   async #refuseForeign(type: ResourceType, { metadata }: AppliedObject): Promise<void> {
     const found = await new ObjectClient<KubernetesObject>(this.#transport, type).get(metadata);
     if (found === null) return;
-    const isOurs = found.metadata.labels?.['app.kubernetes.io/managed-by'] === FIELD_MANAGER;
-    // Written by us a moment ago, and not yet in the store.
-    if (isOurs) return;
+    // Written by us a moment ago and not yet in the store, or without the label that somebody took away.
+    if (isMadeByOperator(found)) return;
     throw new ForeignObjectError(
       `${describe(type, metadata)}: found an object of this name that the operator did not make, expected none; rename or remove it`,
     );

@@ -2,6 +2,10 @@ import { KubernetesError } from '../../kubernetes/index.ts';
 import type { Log } from '../../proxy/telemetry/log.ts';
 import type { ObjectSink } from './object-sink.ts';
 import type { OwnedObjects } from './owned-objects.ts';
+import { isMadeByOperator } from './ownership.ts';
+
+/** All that gateways have in other namespaces. */
+const LEFT_BEHIND = new Set(['Role', 'RoleBinding']);
 
 /**
  * Removes what gateways that are gone have left in other namespaces. What is in their own has them as its owner, and
@@ -18,6 +22,7 @@ export async function pruneAbandoned(
   const abandoned = [...owned.groups()]
     .filter(([group]) => !alive.has(group))
     .flatMap(([, objects]) => [...objects.values()])
+    .filter(({ type, object }) => LEFT_BEHIND.has(type.kind) && isMadeByOperator(object))
     .filter(({ object }) => (object.metadata.ownerReferences ?? []).length === 0);
   for (const { type, object } of abandoned) {
     try {
