@@ -4,6 +4,7 @@ import { wait } from '../../kubernetes/clock.ts';
 import type { Clock } from '../../kubernetes/index.ts';
 import { splitLines } from '../../kubernetes/lines.ts';
 import type { ProxyReport } from '../../proxy/pod/report.ts';
+import { readReport } from './read-report.ts';
 
 /** A pod repeats its report every 10 s: after this much silence the connection is taken for dead. */
 const SILENCE_MS = 30_000;
@@ -104,9 +105,7 @@ export class ReportFollower {
 
   #take(line: string): void {
     if (line === this.#text) return;
-    const report = JSON.parse(line) as ProxyReport;
-    if (report?.format !== 1)
-      throw new Error(`found a report of format ${String(report?.format)}, expected 1`);
+    const report = readReport(line);
     this.#text = line;
     this.#report = report;
     this.#problem = null;
