@@ -4,14 +4,23 @@ import { complaints, type FleetReport, summary, type Window } from '../../suppor
 import { until } from '../../support/until.ts';
 import type { Cluster, TestNamespace } from '../cluster.ts';
 import type { ClusterFleet } from '../cluster-fleet.ts';
-import { DRAIN_MS, GATEWAY, type GatewaySettings, openFleet, startFleetGateway } from './fleet-gateway.ts';
+import {
+  addressOf,
+  DRAIN_MS,
+  GATEWAY,
+  type GatewaySettings,
+  openFleet,
+  PORT,
+  startFleetGateway,
+} from './fleet-gateway.ts';
+import { get } from './http.ts';
 import { PodLog } from './pod-log.ts';
 
 /** How many WebSockets there are at all times. */
 export const CLIENTS = 500;
 const INTERVAL_MS = 1_000;
-/** An echo takes a millisecond; this is for a machine with two cores that starts pods at the same time. */
-const MAX_WAIT_MS = 3_000;
+/** An echo takes a millisecond; this is for a machine with two cores that starts pods and nodes at the same time. */
+const MAX_WAIT_MS = 10_000;
 const ROLLOUT_TIMEOUT_MS = 120_000;
 
 export class Stage implements AsyncDisposable {
@@ -42,8 +51,9 @@ export class Stage implements AsyncDisposable {
     return this.#namespace.name;
   }
 
-  /** Lets clients connect, each with a user of its own. */
+  /** Lets clients connect, through all pods, each with a user of its own. */
   async join(clients: number): Promise<void> {
+    await this.#reached();
     const firstUser = this.#users;
     this.#users += clients;
     const fleet = await openFleet(this.cluster, this.namespace, {
@@ -52,6 +62,18 @@ export class Stage implements AsyncDisposable {
       firstUser,
     });
     this.#fleets.push(this.#stack.use(fleet));
+  }
+
+  /** Resolves when the Service leads to every pod: kube-proxy learns of one a little later than the operator. */
+  async #reached(): Promise<void> {
+    const address = await addressOf(this.cluster, this.namespace);
+    const seen = new Set<unknown>();
+    await until('the Service leads to every pod', async () => {
+      const { headers } = await get(this.cluster, address, PORT, '/open');
+      seen.add(headers.through);
+      await this.pods.refresh();
+      return this.pods.addresses().every((pod) => seen.has(pod));
+    });
   }
 
   /** What the clients saw, once all of them are connected, and each connection was tried once more. */

@@ -1,7 +1,7 @@
 /**
  * The backend of a fleet. A WebSocket is greeted with the address that it comes from and the name of this backend; after
  * that, each message is sent back. `GET /healthz` answers 200; any other path with this backend's name, the path and the
- * host.
+ * host; the header field `through` has the address that the request comes from.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -20,7 +20,8 @@ export async function startEchoBackend(options: {
   readonly name: string;
 }): Promise<EchoBackend> {
   const server = createServer((request, response) => {
-    const { url, headers } = request;
+    const { url, headers, socket } = request;
+    response.setHeader('through', addressOf(socket.remoteAddress));
     response.end(url === '/healthz' ? 'ok' : `${options.name} ${url} ${headers.host}\n`);
   });
   const webSockets = new WebSocketServer({ server, perMessageDeflate: false });
