@@ -1,4 +1,5 @@
-import { type Credentials, loadCredentials, systemClock } from '../kubernetes/index.ts';
+import { type Credentials, CredentialsError, loadCredentials, systemClock } from '../kubernetes/index.ts';
+import type { Log } from '../proxy/telemetry/log.ts';
 
 /** How a command was told to reach a cluster. */
 export interface AccessOptions {
@@ -14,4 +15,15 @@ export function credentialsFor({ kubeconfig, context }: AccessOptions): Promise<
     ...(kubeconfig !== undefined && { kubeconfig }),
     ...(context !== undefined && { context }),
   });
+}
+
+/** The same for a program that stays. @returns `null` after having said why there are none */
+export async function credentialsOrNull(options: AccessOptions, log: Log): Promise<Credentials | null> {
+  try {
+    return await credentialsFor(options);
+  } catch (error) {
+    if (!(error instanceof CredentialsError)) throw error;
+    log.error(error.message);
+    return null;
+  }
 }

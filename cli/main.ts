@@ -1,6 +1,7 @@
 /** The `sluice` command line. Exit codes: 0 done, 1 the configuration or its run failed, 2 wrong usage. */
 import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import { ADMIN_PORT, SNAPSHOT_VOLUME, STATUS_PORT } from '../proxy/pod/places.ts';
 import {
   clusterOption,
   collect,
@@ -17,7 +18,7 @@ import {
   servicePlace,
 } from './options.ts';
 
-const DEFAULT_ADMIN = '127.0.0.1:9901';
+const DEFAULT_ADMIN = `127.0.0.1:${ADMIN_PORT}`;
 
 const program = new Command('sluice')
   .description('A gateway for real-time services, with exact limits on connections per user.')
@@ -112,7 +113,7 @@ program
   .option('--image-pull-secret <name>', 'of the proxy pods; may be repeated', collect, [])
   .option('--watch-namespace <name>', 'read only this namespace; may be repeated', collect, [])
   .option('--leader-election-namespace <name>', 'where the Lease is; default: the namespace of the pod')
-  .option('--status-port <port>', 'port of /healthz, /readyz and /metrics', portNumber, 9902)
+  .option('--status-port <port>', 'port of /healthz, /readyz and /metrics', portNumber, STATUS_PORT)
   .option('--no-network-policy', 'make no NetworkPolicies')
   .option('--no-ingress', 'leave Ingresses alone; their classes need rights for the whole cluster')
   .addOption(kubeconfigOption())
@@ -129,7 +130,7 @@ program
   .requiredOption('--namespace <name>', 'namespace of the gateway and of its snapshot')
   .requiredOption('--gateway <name>', 'the gateway to serve')
   .requiredOption('--snapshot-secret <name>', 'Secret that holds the snapshot, or names its parts')
-  .option('--snapshot-volume <path>', 'where that Secret is mounted', '/var/run/sluice/snapshot')
+  .option('--snapshot-volume <path>', 'where that Secret is mounted', SNAPSHOT_VOLUME)
   .option(
     '--shutdown-delay <seconds>',
     'how long connections are accepted on after SIGTERM, until nobody sends any',
@@ -142,7 +143,7 @@ program
       .argParser(hostPort)
       .default(hostPort(DEFAULT_ADMIN), DEFAULT_ADMIN),
   )
-  .option('--status-port <port>', 'port of /healthz, /readyz, /metrics and /report', portNumber, 9902)
+  .option('--status-port <port>', 'port of /healthz, /readyz, /metrics and /report', portNumber, STATUS_PORT)
   .addOption(kubeconfigOption())
   .addOption(contextOption())
   .addOption(logFormat('json'))

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Credentials, CredentialsError, systemClock, UndiciTransport } from '../kubernetes/index.ts';
+import { systemClock, UndiciTransport } from '../kubernetes/index.ts';
 import { Operator } from '../operator/control/operator.ts';
 import { healthPages } from '../proxy/admin/health-pages.ts';
 import { ReadOnlyServer } from '../proxy/admin/read-only-server.ts';
 import { jsonLog, textLog } from '../proxy/telemetry/log.ts';
-import { type AccessOptions, credentialsFor } from './credentials.ts';
+import { type AccessOptions, credentialsOrNull } from './credentials.ts';
 import { untilStopped } from './stopping.ts';
 
 export interface OperatorCommandOptions extends AccessOptions {
@@ -24,14 +24,8 @@ export interface OperatorCommandOptions extends AccessOptions {
 export async function operator(options: OperatorCommandOptions): Promise<number> {
   const log = options.logFormat === 'json' ? jsonLog() : textLog();
   const { watchNamespace } = options;
-  let credentials: Credentials;
-  try {
-    credentials = await credentialsFor(options);
-  } catch (error) {
-    if (!(error instanceof CredentialsError)) throw error;
-    log.error(error.message);
-    return 1;
-  }
+  const credentials = await credentialsOrNull(options, log);
+  if (credentials === null) return 1;
   const transport = new UndiciTransport(credentials, systemClock);
   const namespace = process.env.POD_NAMESPACE ?? credentials.namespace;
   const running = new Operator({

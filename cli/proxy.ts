@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { hostname } from 'node:os';
-import { type Credentials, CredentialsError, systemClock, UndiciTransport } from '../kubernetes/index.ts';
+import { systemClock, UndiciTransport } from '../kubernetes/index.ts';
 import { PodProxy } from '../proxy/pod/pod-proxy.ts';
 import { jsonLog, textLog } from '../proxy/telemetry/log.ts';
-import { type AccessOptions, credentialsFor } from './credentials.ts';
+import { type AccessOptions, credentialsOrNull } from './credentials.ts';
 import { formatHostPort } from './host-port.ts';
 import { surviveClosedOutput, untilStopped } from './stopping.ts';
 
@@ -29,14 +29,8 @@ export async function proxy(options: ProxyCommandOptions): Promise<number> {
   const log = options.logFormat === 'json' ? jsonLog() : textLog();
   surviveClosedOutput(log);
   const { namespace, gateway: name } = options;
-  let credentials: Credentials;
-  try {
-    credentials = await credentialsFor(options);
-  } catch (error) {
-    if (!(error instanceof CredentialsError)) throw error;
-    log.error(error.message);
-    return 1;
-  }
+  const credentials = await credentialsOrNull(options, log);
+  if (credentials === null) return 1;
   const address = options.address ?? (await everyAddress());
   const transport = new UndiciTransport(credentials, systemClock);
   const pod = new PodProxy({

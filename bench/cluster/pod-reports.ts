@@ -1,7 +1,8 @@
 /** What the pods of a gateway report, as it comes. */
 import { type ClientRequest, request } from 'node:http';
 import { createInterface } from 'node:readline';
-import { type ProxyReport, STATUS_PORT } from '../../proxy/pod/report.ts';
+import { STATUS_PORT } from '../../proxy/pod/places.ts';
+import type { ProxyReport } from '../../proxy/pod/report.ts';
 import type { Cluster } from '../../test/cluster/cluster.ts';
 import { until } from '../../test/support/until.ts';
 

@@ -1,12 +1,10 @@
+import { CONTROLLER_NAME } from '../infrastructure/names.ts';
 import type { FieldPath } from '../resources/index.ts';
 import { describeValue } from '../resources/index.ts';
 import { byAge, createdMs } from './ages.ts';
 import type { Environment } from './environment.ts';
 import type { IngressClassResource, IngressResource, Objects } from './objects.ts';
 import type { Report } from './report.ts';
-
-/** What an IngressClass names as its controller when it is ours. */
-export const CONTROLLER = 'sluice.dev/gateway-controller';
 
 const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class';
 const LEGACY_CLASS = 'kubernetes.io/ingress.class';
@@ -58,7 +56,7 @@ export function assignIngresses(objects: Objects, environment: Environment, repo
 function compileClasses(objects: Objects, report: Report): Map<string, string | null> {
   const classes = new Map<string, string | null>();
   for (const [name, resource] of objects.ingressClasses) {
-    if (resource.body.spec?.controller !== CONTROLLER) continue;
+    if (resource.body.spec?.controller !== CONTROLLER_NAME) continue;
     classes.set(name, gatewayOf(resource, report));
   }
   return classes;
@@ -140,6 +138,6 @@ function reportNoClass(
       name === null
         ? 'no class, and no IngressClass that is the default'
         : objects.describeMissing('IngressClass', name),
-    expected: `an IngressClass with the controller ${CONTROLLER}`,
+    expected: `an IngressClass with the controller ${CONTROLLER_NAME}`,
   });
 }

@@ -1,4 +1,5 @@
 import type { Port } from '../../proxy/config/snapshot.ts';
+import { PORTS_OF_PODS } from '../../proxy/pod/places.ts';
 import type { Environment } from './environment.ts';
 import { ANY_HOST } from './hostnames.ts';
 import { type GatewayResource, objectId } from './objects.ts';
@@ -27,8 +28,6 @@ export interface PortConflict {
 }
 
 const SERVED_PROTOCOLS = ['HTTP', 'HTTPS'];
-/** What a pod listens on itself: the admin endpoints, and what Kubernetes and the operator ask. */
-const PORTS_OF_PODS: readonly number[] = [9901, 9902];
 
 /**
  * Gives out ports: those of one process that all gateways share, or in a cluster those of each gateway's own

@@ -7,6 +7,7 @@ import {
 } from '../../kubernetes/index.ts';
 import type { Snapshot } from '../../proxy/config/snapshot.ts';
 import { StoredSnapshotError } from '../../proxy/config/stored-snapshot.ts';
+import { SECRETS, type Secret } from '../../proxy/pod/secret.ts';
 import {
   type DesiredObject,
   type InfrastructureSettings,
@@ -17,7 +18,6 @@ import type { EdgeGateway } from '../resources/index.ts';
 import type { ObjectSink } from './object-sink.ts';
 import type { OwnedObjects } from './owned-objects.ts';
 import { isMadeByOperator, isOwnedBy } from './ownership.ts';
-import { SECRETS, type SecretObject } from './secret.ts';
 import { type SnapshotSecrets, SnapshotStore } from './snapshot-secrets.ts';
 
 /** A gateway as it is to be: what the compiler made of it. */
@@ -60,7 +60,7 @@ export class GatewayReconciler {
     const errors: KubernetesError[] = [];
 
     const indexKey = `${gateway.metadata.namespace}/${snapshotSecretName(gateway.metadata.name)}`;
-    const live = owned.get(SECRETS, indexKey) as SecretObject | undefined;
+    const live = owned.get(SECRETS, indexKey) as Secret | undefined;
     const secrets = this.#secretsOf(wanted, live, errors);
     const suffixes = this.#readableParts(gateway, secrets);
     const desired = infrastructureOf({ gateway, snapshot, parts: suffixes, settings });
@@ -86,7 +86,7 @@ export class GatewayReconciler {
 
   #secretsOf(
     { gateway, snapshot }: CompiledGateway,
-    live: SecretObject | undefined,
+    live: Secret | undefined,
     errors: KubernetesError[],
   ): SnapshotSecrets | null {
     try {

@@ -1,11 +1,11 @@
 /** What the cluster shows of a gateway, as statuses are made from it. */
 import type { KubernetesObject } from '../../kubernetes/index.ts';
-import { STATUS_PORT } from '../../proxy/pod/report.ts';
+import { STATUS_PORT } from '../../proxy/pod/places.ts';
+import type { Secret } from '../../proxy/pod/secret.ts';
 import { objectName, snapshotSecretName } from '../infrastructure/names.ts';
 import type { PodAddress, PodReports } from '../pods/pod-reports.ts';
 import type { ObservedGateway, ObservedPod } from '../status/observed.ts';
 import type { OwnedObject } from './owned-objects.ts';
-import type { SecretObject } from './secret.ts';
 import { manifestOf } from './snapshot-secrets.ts';
 
 interface Pod extends KubernetesObject {
@@ -63,7 +63,7 @@ export function observeGateway(
 ): ObservedGateway {
   const find = (kind: string, called: string): KubernetesObject | undefined =>
     objects.find(({ type, object }) => type.kind === kind && object.metadata.name === called)?.object;
-  const index = find('Secret', snapshotSecretName(name)) as SecretObject | undefined;
+  const index = find('Secret', snapshotSecretName(name)) as Secret | undefined;
   const deployment = find('Deployment', objectName(name)) as Deployment | undefined;
   return {
     stored: index === undefined ? null : (manifestOf(index)?.hash ?? null),

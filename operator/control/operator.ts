@@ -8,6 +8,7 @@ import {
   type Transport,
 } from '../../kubernetes/index.ts';
 import type { HealthSource } from '../../proxy/admin/health-pages.ts';
+import { SECRETS } from '../../proxy/pod/secret.ts';
 import { formatExposition, mergeReports } from '../../proxy/telemetry/exposition.ts';
 import type { Log } from '../../proxy/telemetry/log.ts';
 import { Metrics } from '../../proxy/telemetry/metrics.ts';
@@ -17,7 +18,6 @@ import { ClusterSource } from '../sources/cluster/cluster-source.ts';
 import { Control } from './control.ts';
 import { GuardedTransport } from './guarded-transport.ts';
 import { OwnedObjects } from './owned-objects.ts';
-import { SECRETS } from './secret.ts';
 
 const LEASE_NAME = 'sluice-operator';
 const PODS: ResourceType = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };

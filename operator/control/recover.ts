@@ -1,12 +1,12 @@
 import type { KubernetesObject } from '../../kubernetes/index.ts';
 import type { Certificate } from '../../proxy/config/snapshot.ts';
 import { readStoredSnapshot, StoredSnapshotError } from '../../proxy/config/stored-snapshot.ts';
+import { dataOf, type Secret } from '../../proxy/pod/secret.ts';
 import { TLS_SECRET_TYPE } from '../compile/certificates.ts';
 import type { LastGood } from '../compile/last-good.ts';
 import type { Resource } from '../resources/index.ts';
 import { adopt } from '../sources/cluster/adopt.ts';
 import type { OwnedObject, OwnedObjects } from './owned-objects.ts';
-import { dataOf, type SecretObject } from './secret.ts';
 import { manifestOf } from './snapshot-secrets.ts';
 
 /**
@@ -25,15 +25,15 @@ export async function recoverGood(owned: OwnedObjects): Promise<LastGood> {
 }
 
 async function certificatesIn(secrets: readonly OwnedObject[]): Promise<readonly Certificate[]> {
-  const index = secrets.find(({ object }) => manifestOf(object as SecretObject) !== null)?.object;
+  const index = secrets.find(({ object }) => manifestOf(object as Secret) !== null)?.object;
   if (index === undefined) return [];
-  const byName = new Map(secrets.map(({ object }) => [object.metadata.name, object as SecretObject]));
+  const byName = new Map(secrets.map(({ object }) => [object.metadata.name, object as Secret]));
   const part = async (suffix: string) => {
     const secret = byName.get(`${index.metadata.name}-${suffix}`);
     return secret === undefined ? null : dataOf(secret);
   };
   try {
-    return (await readStoredSnapshot(dataOf(index as SecretObject), part)).certificates;
+    return (await readStoredSnapshot(dataOf(index as Secret), part)).certificates;
   } catch (error) {
     // Nothing is known then, as at a first start.
     if (error instanceof StoredSnapshotError) return [];

@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { AppliedObject } from '../../kubernetes/index.ts';
 import type { Snapshot } from '../../proxy/config/snapshot.ts';
 import {
+  AFFINITY_KEY,
+  AFFINITY_KEY_BYTES,
+  affinityKeyOf,
   type Slot,
   type StoredManifest,
   type StoredSnapshot,
@@ -9,14 +12,12 @@ import {
   storedManifest,
   storeSnapshot,
 } from '../../proxy/config/stored-snapshot.ts';
+import { dataOf, encodeData, type Secret } from '../../proxy/pod/secret.ts';
 import { gatewayLabels, snapshotPartName, snapshotSecretName } from '../infrastructure/names.ts';
 import { ownerReferenceOf } from '../infrastructure/owner.ts';
 import type { EdgeGateway } from '../resources/index.ts';
-import { dataOf, encodeData, type SecretObject } from './secret.ts';
 
 const TYPE = 'sluice.dev/snapshot';
-const AFFINITY_KEY = 'affinity-key';
-const AFFINITY_KEY_BYTES = 32;
 
 /** The Secrets that hold a gateway's snapshot, in the order in which they are to be written: the index is the swap. */
 export interface SnapshotSecrets {
@@ -39,7 +40,7 @@ export class SnapshotStore {
    * @param live the index Secret as the cluster shows it
    * @throws StoredSnapshotError when the snapshot is too large
    */
-  secretsOf(gateway: EdgeGateway, snapshot: Snapshot, live: SecretObject | undefined): SnapshotSecrets {
+  secretsOf(gateway: EdgeGateway, snapshot: Snapshot, live: Secret | undefined): SnapshotSecrets {
     const { name, namespace = 'default', uid = '' } = gateway.metadata;
     const manifest = live === undefined ? null : manifestOf(live);
     const stored = this.#store(uid, snapshot, manifest);
@@ -79,19 +80,16 @@ export class SnapshotStore {
     return stored;
   }
 
-  #affinityKey(uid: string, live: SecretObject | undefined): Buffer {
-    const shown = live === undefined ? undefined : dataOf(live)[AFFINITY_KEY];
-    const key =
-      shown?.length === AFFINITY_KEY_BYTES
-        ? shown
-        : (this.#affinityKeys.get(uid) ?? randomBytes(AFFINITY_KEY_BYTES));
+  #affinityKey(uid: string, live: Secret | undefined): Buffer {
+    const shown = live === undefined ? null : affinityKeyOf(dataOf(live));
+    const key = Buffer.from(shown ?? this.#affinityKeys.get(uid) ?? randomBytes(AFFINITY_KEY_BYTES));
     this.#affinityKeys.set(uid, key);
     return key;
   }
 }
 
 /** What an index Secret says that it leads to; `null` where it cannot be read. */
-export function manifestOf(secret: SecretObject): StoredManifest | null {
+export function manifestOf(secret: Secret): StoredManifest | null {
   try {
     return storedManifest(dataOf(secret));
   } catch (error) {

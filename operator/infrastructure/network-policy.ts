@@ -1,4 +1,4 @@
-import { STATUS_PORT } from '../../proxy/pod/report.ts';
+import { STATUS_PORT } from '../../proxy/pod/places.ts';
 import type { Context } from './context.ts';
 import { metadataOf } from './metadata.ts';
 import { selectorLabels } from './names.ts';

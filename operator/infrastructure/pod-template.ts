@@ -2,7 +2,7 @@
  * A pod of a gateway. Whatever is in here costs every pod's connections when it changes, so nothing of the listeners or
  * of anything else that the snapshot carries is; only how long a pod may take to stop has to be.
  */
-import { STATUS_PORT } from '../../proxy/pod/report.ts';
+import { SNAPSHOT_VOLUME, STATUS_PORT } from '../../proxy/pod/places.ts';
 import type { Context } from './context.ts';
 import { labelled } from './metadata.ts';
 import { snapshotSecretName } from './names.ts';
@@ -10,7 +10,6 @@ import { resourcesOf } from './resources.ts';
 import { schedulingOf } from './scheduling.ts';
 
 const USER = 65532;
-const SNAPSHOT_FOLDER = '/var/run/sluice/snapshot';
 /** For what a process does after its last connection, and before Kubernetes kills it. */
 const GRACE_SECONDS = 15;
 
@@ -77,7 +76,7 @@ function containerOf(context: Context, snapshotSecret: string): object {
     startupProbe: { ...probe('/healthz'), periodSeconds: 1, failureThreshold: 60 },
     livenessProbe: { ...probe('/healthz'), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
     readinessProbe: { ...probe('/readyz'), periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 2 },
-    volumeMounts: [{ name: 'snapshot', mountPath: SNAPSHOT_FOLDER, readOnly: true }],
+    volumeMounts: [{ name: 'snapshot', mountPath: SNAPSHOT_VOLUME, readOnly: true }],
   };
 }
 

@@ -1,4 +1,4 @@
-import { STATUS_PORT } from '../../proxy/pod/report.ts';
+import { PORTS_OF_PODS } from '../../proxy/pod/places.ts';
 import type { Context } from './context.ts';
 
 export interface ServedPort {
@@ -7,9 +7,6 @@ export interface ServedPort {
   /** What is spoken there; there may be several. */
   readonly spoken: ReadonlySet<string>;
 }
-
-/** Of a pod itself; listeners that ask for them are left out of the snapshot. */
-const PORTS_OF_PODS: readonly number[] = [9901, STATUS_PORT];
 
 /**
  * The ports on which clients reach the pods, in order. Those of the gateway as it is written are among them even if the

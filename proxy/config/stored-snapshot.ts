@@ -27,6 +27,10 @@ const CONTENT = 'snapshot.gz';
 /** In a part: the hash of the snapshot that it belongs to. */
 const PART_OF = 'part-of';
 
+/** In the index beside the snapshot: keys the values of affinity cookies, the same for all pods and for ever. */
+export const AFFINITY_KEY = 'affinity-key';
+export const AFFINITY_KEY_BYTES = 32;
+
 export type Slot = 'a' | 'b';
 
 /** The data of one Secret. */
@@ -110,6 +114,12 @@ export function storeSnapshot(
       },
     })),
   };
+}
+
+/** `null` when the index has none, or one that cannot be used. */
+export function affinityKeyOf(index: SecretData): Uint8Array | null {
+  const key = index[AFFINITY_KEY];
+  return key?.length === AFFINITY_KEY_BYTES ? new Uint8Array(key) : null;
 }
 
 /**

@@ -1,6 +1,7 @@
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Gauge, Metrics } from '../telemetry/metrics.ts';
 import type { WorkerChannel } from '../workers/channel.ts';
 import type { CounterBackend, CounterSummary } from './counter-backend.ts';
+import { counterGauges } from './counter-gauges.ts';
 import { LocalCounter } from './local-counter.ts';
 import { answer, COUNTER_REPLIES, COUNTER_REQUESTS } from './messages.ts';
 
@@ -10,17 +11,12 @@ import { answer, COUNTER_REPLIES, COUNTER_REQUESTS } from './messages.ts';
  */
 export class CounterService implements CounterBackend {
   readonly #counter = new LocalCounter();
-  readonly #connections;
-  readonly #keys;
+  readonly #connections: Gauge;
+  readonly #keys: Gauge;
 
   constructor(options: { readonly metrics: Metrics }) {
     const { metrics } = options;
-    this.#connections = metrics
-      .gauge('sluice_counter_connections', 'Open connections and requests that a firewall rule counts.')
-      .labels();
-    this.#keys = metrics
-      .gauge('sluice_counter_keys', 'Different keys (such as users) that hold counted connections.')
-      .labels();
+    ({ connections: this.#connections, keys: this.#keys } = counterGauges(metrics));
   }
 
   addWorker(channel: WorkerChannel): void {

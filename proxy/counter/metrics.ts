@@ -1,10 +1,11 @@
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Gauge, Metrics } from '../telemetry/metrics.ts';
+import { counterGauges } from './counter-gauges.ts';
 import type { DriverState } from './driver/counter-driver.ts';
 
 /** What a process says of its part in a shared counter: numbers, and never keys. */
 export class ClusterCounterMetrics {
-  readonly #connections;
-  readonly #keys;
+  readonly #connections: Gauge;
+  readonly #keys: Gauge;
   readonly #uncounted;
   readonly #unavailable;
   readonly #revoked;
@@ -15,12 +16,7 @@ export class ClusterCounterMetrics {
   readonly #dropped;
 
   constructor(metrics: Metrics) {
-    this.#connections = metrics
-      .gauge('sluice_counter_connections', 'Open connections and requests that a firewall rule counts.')
-      .labels();
-    this.#keys = metrics
-      .gauge('sluice_counter_keys', 'Different keys (such as users) that hold counted connections.')
-      .labels();
+    ({ connections: this.#connections, keys: this.#keys } = counterGauges(metrics));
     this.#uncounted = metrics
       .gauge(
         'sluice_counter_uncounted_connections',

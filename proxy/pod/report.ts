@@ -41,7 +41,5 @@ export interface ProxyReport {
 }
 
 export const REPORT_FORMAT = 1;
-/** The port of a pod where `/healthz`, `/readyz`, `/metrics` and `/report` are. */
-export const STATUS_PORT = 9902;
 /** A report is repeated after this long, so that a reader notices a connection that died. */
 export const REPORT_HEARTBEAT_SECONDS = 10;

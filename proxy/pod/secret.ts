@@ -16,9 +16,15 @@ export interface Secret extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>> | null;
 }
 
+/** The values, decoded. */
 export function dataOf({ data }: Secret): SecretData {
   const entries = Object.entries(data ?? {});
   return Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, 'base64')]));
+}
+
+/** The same as the API takes it. */
+export function encodeData(data: SecretData): Record<string, string> {
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, value.toString('base64')]));
 }
 
 /** A Secret as the kubelet mounts it: a file for each key. `null` when there is none. */

@@ -8,6 +8,7 @@ import {
 } from '../../kubernetes/index.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import {
+  affinityKeyOf,
   readStoredSnapshot,
   type SecretData,
   StoredSnapshotError,
@@ -27,9 +28,6 @@ const QUIET_RETRIES = 3;
 const APPLY_TIMEOUT_MS = 30_000;
 /** A watch that was lost is usually back in a moment. After this long it is worth telling. */
 const TELL_AFTER_MS = 30_000;
-
-const AFFINITY_KEY = 'affinity-key';
-const AFFINITY_KEY_BYTES = 32;
 
 export interface SnapshotFollowerOptions {
   readonly transport: Transport;
@@ -265,11 +263,6 @@ export class SnapshotFollower implements Watch {
     this.#problem = null;
     this.#options.onChange();
   }
-}
-
-function affinityKeyOf(index: SecretData): Uint8Array | null {
-  const key = index[AFFINITY_KEY];
-  return key?.length === AFFINITY_KEY_BYTES ? new Uint8Array(key) : null;
 }
 
 /** Enough to tell snapshots apart. */

@@ -5,7 +5,6 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { KubernetesObject } from '../../kubernetes/index.ts';
-import { dataOf, SECRETS, type SecretObject } from '../../operator/control/secret.ts';
 import { gatewayLabels } from '../../operator/infrastructure/names.ts';
 import {
   DEPLOYMENTS,
@@ -16,6 +15,7 @@ import {
 import type { Snapshot } from '../../proxy/config/snapshot.ts';
 import { readStoredSnapshot, storedManifest } from '../../proxy/config/stored-snapshot.ts';
 import type { ProxyReport } from '../../proxy/pod/report.ts';
+import { dataOf, SECRETS, type Secret } from '../../proxy/pod/secret.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { type OperatorRig, operatorRig } from '../support/operator-rig.ts';
 import { until } from '../support/until.ts';
@@ -49,12 +49,12 @@ function condition(
 }
 
 function readIndex(rig: OperatorRig): Promise<Snapshot> {
-  const index = rig.get(SECRETS, `${NAME}-snapshot`) as SecretObject;
+  const index = rig.get(SECRETS, `${NAME}-snapshot`) as Secret;
   return readStoredSnapshot(dataOf(index), async () => null);
 }
 
 function storedHash(rig: OperatorRig): string | null {
-  const index = rig.get(SECRETS, `${NAME}-snapshot`) as SecretObject | null;
+  const index = rig.get(SECRETS, `${NAME}-snapshot`) as Secret | null;
   return index === null ? null : storedManifest(dataOf(index)).hash;
 }
 

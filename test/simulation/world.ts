@@ -1,5 +1,6 @@
 import { type LeaseName, shardLease } from '../../proxy/counter/protocol/lease.ts';
 import type { Settings } from '../../proxy/counter/protocol/settings.ts';
+import { FREE_SHARD } from '../../proxy/counter/store/lease-object.ts';
 import { LeaseApi } from './lease-api.ts';
 import { Network } from './network.ts';
 import { Observer } from './observer.ts';
@@ -70,19 +71,7 @@ export class World {
   /** Shard Leases that are there and free, as a store does that knows that it is new. */
   createShards(): void {
     for (let shard = 0; shard < this.settings.shards; shard++) {
-      this.api.put({
-        name: shardLease(shard),
-        phase: 'released',
-        holder: '',
-        transitions: 0,
-        revision: 0,
-        voters: [],
-        members: [],
-        handover: '',
-        draining: false,
-        replaces: '',
-        restored: false,
-      });
+      this.api.put({ ...FREE_SHARD, name: shardLease(shard) });
     }
   }
 
